@@ -1,0 +1,74 @@
+# `make help` lists what there is. Nothing has to be installed but Python (3.11 or later) and make.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+WORKERS ?= 2
+POSTGRES15 := /usr/lib/postgresql/15/bin/initdb
+CREATECLUSTER := /etc/postgresql-common/createcluster.conf
+
+# Runs the generator on an embedded server of its own.
+define GENERATE
+import subprocess, sys
+from pathlib import Path
+from threadkeep.drivers import embedded
+with embedded.start(Path(sys.argv[1])) as server:
+    sys.exit(subprocess.call([sys.executable, "tools/generate_schema.py", server.superuser_url]))
+endef
+export GENERATE
+
+.PHONY: help demo test prove lint format generate postgres15 clean
+
+help: ## Show this list.
+	@sed -n 's/^\([a-z0-9]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+demo: $(READY) ## Store a conversation, read it back in another process, lose nothing.
+	@$(BIN)/threadkeep demo
+
+test: $(READY) postgres15 ## Run the tests.
+	$(BIN)/pytest -n $(WORKERS) -m "not prove"
+
+prove: $(READY) postgres15 ## Run the long proofs.
+	$(BIN)/pytest -m prove
+
+lint: $(READY) ## Check the style, the types and the directions between the rooms.
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports
+
+format: $(READY) ## Put the code into the one format.
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+generate: $(READY) ## Write sql/catalog.json and sql/schema.sql from the migrations.
+	@folder=$$(mktemp -d /tmp/tk-generate-XXXXXX) && chmod 711 "$$folder" && \
+	$(BIN)/python -c "$$GENERATE" "$$folder/data"; ended=$$?; rm -rf "$$folder"; exit $$ended
+
+clean: ## Remove the environment and all caches.
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+
+# The environment: made anew when what it is made from has changed.
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	@touch $@
+
+# A part of the tests runs on Debian's PostgreSQL 15 too. Where we may install it (root, apt) we
+# do, without a cluster or a service; elsewhere those tests are skipped and say so.
+postgres15:
+	@if test -x $(POSTGRES15) || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null; \
+	then exit 0; fi; \
+	echo "installing PostgreSQL 15 for the tests"; \
+	install() { DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "$$1"; }; \
+	{ apt-get update && install postgresql-common && \
+	  cp -p $(CREATECLUSTER) $(CREATECLUSTER).before && \
+	  echo "create_main_cluster = false" >>$(CREATECLUSTER) && \
+	  install postgresql-15; } >/dev/null 2>&1 || \
+	  echo "that failed: the tests on PostgreSQL 15 will be skipped"; \
+	if test -e $(CREATECLUSTER).before; \
+	then mv $(CREATECLUSTER).before $(CREATECLUSTER); fi
