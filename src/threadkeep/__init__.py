@@ -1,0 +1,121 @@
+"""threadkeep: one durable store for AI conversations on PostgreSQL.
+
+Names are loaded when they are first used; importing the package loads no driver and no framework.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from threadkeep.connecting import connect, connect_async
+    from threadkeep.store import AsyncStore, Owner
+    from threadkeep.sync import Store
+    from threadkeep.values.errors import (
+        ConflictError,
+        DatabaseError,
+        ForbiddenError,
+        InvalidCursorError,
+        InvalidError,
+        NotFoundError,
+        SchemaMismatchError,
+        ThreadkeepError,
+        ThreadkeepWarning,
+        UnavailableError,
+    )
+    from threadkeep.values.message import Message
+    from threadkeep.values.page import Page, Window
+    from threadkeep.values.parts import (
+        DataPart,
+        FilePart,
+        Part,
+        RawPart,
+        ReasoningPart,
+        SourcePart,
+        TextPart,
+        ToolCallPart,
+        ToolResultPart,
+    )
+    from threadkeep.values.thread import Thread
+    from threadkeep.values.unset import UNSET
+
+_HOMES = {
+    "threadkeep.connecting": ("connect", "connect_async"),
+    "threadkeep.store": ("AsyncStore", "Owner"),
+    "threadkeep.sync": ("Store",),
+    "threadkeep.values.errors": (
+        "ConflictError",
+        "DatabaseError",
+        "ForbiddenError",
+        "InvalidCursorError",
+        "InvalidError",
+        "NotFoundError",
+        "SchemaMismatchError",
+        "ThreadkeepError",
+        "ThreadkeepWarning",
+        "UnavailableError",
+    ),
+    "threadkeep.values.message": ("Message",),
+    "threadkeep.values.page": ("Page", "Window"),
+    "threadkeep.values.parts": (
+        "DataPart",
+        "FilePart",
+        "Part",
+        "RawPart",
+        "ReasoningPart",
+        "SourcePart",
+        "TextPart",
+        "ToolCallPart",
+        "ToolResultPart",
+    ),
+    "threadkeep.values.thread": ("Thread",),
+    "threadkeep.values.unset": ("UNSET",),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "UNSET",
+    "AsyncStore",
+    "ConflictError",
+    "DataPart",
+    "DatabaseError",
+    "FilePart",
+    "ForbiddenError",
+    "InvalidCursorError",
+    "InvalidError",
+    "Message",
+    "NotFoundError",
+    "Owner",
+    "Page",
+    "Part",
+    "RawPart",
+    "ReasoningPart",
+    "SchemaMismatchError",
+    "SourcePart",
+    "Store",
+    "TextPart",
+    "Thread",
+    "ThreadkeepError",
+    "ThreadkeepWarning",
+    "ToolCallPart",
+    "ToolResultPart",
+    "UnavailableError",
+    "Window",
+    "connect",
+    "connect_async",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return import_module("importlib.metadata").version("threadkeep")
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,47 @@
+"""Ids: opaque text from apps, generated ids, and the 8-byte owner key."""
+
+from __future__ import annotations
+
+import os
+import time
+from hashlib import sha256
+
+from threadkeep.values.errors import InvalidError
+
+MAX_ID_BYTES = 512
+
+
+def check_id(field: str, value: object) -> str:
+    """Return `value` if it is a legal id, else raise InvalidError naming `field`.
+
+    A legal id is text of 1 to 512 UTF-8 bytes with no NUL and no lone surrogate.
+    """
+    if not isinstance(value, str):
+        raise InvalidError(field, "must be a str")
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError:
+        raise InvalidError(field, "must not contain a lone surrogate") from None
+    if not 1 <= size <= MAX_ID_BYTES:
+        raise InvalidError(field, f"must have 1 to {MAX_ID_BYTES} UTF-8 bytes")
+    if "\0" in value:
+        raise InvalidError(field, "must not contain NUL")
+    return value
+
+
+def new_id() -> str:
+    """A new id: UUID version 7 (RFC 9562) as 36 characters, so ids of one process sort by time."""
+    stamp = time.time_ns() // 1_000_000
+    bits = (stamp << 80) | int.from_bytes(os.urandom(10), "big")
+    bits = (bits & ~(0xF << 76)) | (0x7 << 76)
+    bits = (bits & ~(0x3 << 62)) | (0x2 << 62)
+    digits = f"{bits:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def owner_key(owner_id: str) -> int:
+    """The first 8 bytes of SHA-256 of the id's UTF-8 bytes, as a signed big-endian integer.
+
+    The SQL function `owner_key(text)` gives the same number.
+    """
+    return int.from_bytes(sha256(owner_id.encode()).digest()[:8], "big", signed=True)

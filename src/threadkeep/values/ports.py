@@ -1,0 +1,110 @@
+"""Ports: the seams between the rooms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from threadkeep.values.errors import DatabaseError as DatabaseError
+from threadkeep.values.message import Message, Role
+from threadkeep.values.parts import Json
+
+Row = Sequence[Any]
+"""One row; columns by position. Times are aware and in UTC, `json` columns are read as text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One named SQL block, rendered for a schema. Parameters are `$1`, `$2`, each with a cast."""
+
+    name: str
+    text: str
+
+
+class Transaction(Protocol):
+    """Runs statements inside one transaction."""
+
+    async def fetch(self, statement: Statement, *args: object) -> Sequence[Row]:
+        """Run the statement and return its rows."""
+        ...
+
+    async def script(self, text: str) -> None:
+        """Run several statements without parameters."""
+        ...
+
+
+class Executor(Protocol):
+    """How the core reaches a database: a pool, or a transaction of the caller.
+
+    Drivers turn every error of theirs into one of ours, most into `DatabaseError` with its
+    SQLSTATE.
+    """
+
+    async def fetch(self, statement: Statement, *args: object) -> Sequence[Row]:
+        """Run one statement on its own and return its rows."""
+        ...
+
+    def transaction(self, owner_key: int | None) -> AbstractAsyncContextManager[Transaction]:
+        """A transaction that sees the rows of `owner_key`; None sets no owner.
+
+        Leaving it normally commits, an exception rolls back.
+        """
+        ...
+
+
+TokenCounter = Callable[[str], int]
+"""Counts the tokens of one message, given its payload as JSON text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What the store must know of one native item.
+
+    `starts`: a turn starts here (a user's message that is not only tool results). `cut`: a window
+    may start here as far as this item alone can tell: it does not continue a reasoning item that
+    the provider wants beside it. `calls` are the tool calls opened by the item, `answers` the
+    calls it carries results for that are not among its own `calls`. `id` and `created_at` are
+    what the item itself says, None where it says nothing; a naive time is read as UTC.
+    """
+
+    role: Role
+    starts: bool
+    cut: bool = True
+    id: str | None = None
+    created_at: datetime | None = None
+    calls: tuple[str, ...] = field(default=())
+    answers: tuple[str, ...] = field(default=())
+
+
+class Dialect(Protocol):
+    """A message format: pure functions between native items and messages with typed parts.
+
+    A native item is a decoded JSON value. Nothing here does I/O or imports a framework.
+    `InvalidError` is raised for an item that is not of this format; it names the member and the
+    rule, never the content.
+    """
+
+    name: str
+    """The tag that is stored with each message of this format."""
+
+    losses: tuple[str, ...]
+    """What this format cannot express, one short sentence each."""
+
+    def load(self, items: Sequence[Json]) -> list[Message]:
+        """Native items to messages with typed parts (format `threadkeep`), in order."""
+        ...
+
+    def dump(self, messages: Sequence[Message]) -> list[Json]:
+        """Messages with typed parts to native items, in order."""
+        ...
+
+    def text(self, item: Json) -> str:
+        """What a person would read in the item, and search may see; may be empty."""
+        ...
+
+    def traits(self, item: Json) -> Traits:
+        """What the store must know of the item."""
+        ...
