@@ -1,0 +1,229 @@
+"""Append: a batch of messages, once, in one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from threadkeep.core.drafts import Draft
+from threadkeep.core.rows import MESSAGE_ID, PARENT_SEQ, SEQ, message_of, thread_of
+from threadkeep.core.scope import Scope
+from threadkeep.values.errors import ConflictError, DatabaseError, NotFoundError
+from threadkeep.values.message import Message
+from threadkeep.values.ports import Row, Transaction
+from threadkeep.values.unset import UNSET, Unset
+
+_TAKEN = "23505"
+_ATTEMPTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a batch goes: under the head, or under `parent` (None: a new root).
+
+    With `check` the parent must also be the head.
+    """
+
+    parent: str | Unset | None = UNSET
+    check: bool = False
+
+
+HEAD = Place()
+
+
+async def append(
+    scope: Scope,
+    thread_id: str,
+    drafts: Sequence[Draft],
+    place: Place = HEAD,
+    *,
+    active_at: datetime | None = None,
+) -> list[Message]:
+    """Store a batch, or find it stored: all of it or nothing, and nothing twice.
+
+    Makes the thread if it is absent. The optimistic statement runs first; only when it is refused
+    does the batch's own past matter (DESIGN 3, "One statement per hot operation").
+    """
+    rest, goes = drafts, place
+    for _ in range(_ATTEMPTS):
+        rows = await _try(scope, thread_id, rest, goes, active_at)
+        if rows and rest is drafts:
+            return await _answer(scope, thread_id, drafts, rows)
+        stored = await _find(scope, thread_id, drafts)
+        _check_replay(drafts, stored)
+        if len(stored) == len(drafts):
+            return _stored(stored)
+        rest, goes = drafts, place
+        if stored:
+            rest, goes = await _suffix(scope, thread_id, drafts, stored, place)
+        elif rows is not None:
+            raise await _refusal(scope, thread_id, place)
+    raise ConflictError("message_differs", "the batch's messages keep coming and going")
+
+
+async def _try(
+    scope: Scope,
+    thread_id: str,
+    drafts: Sequence[Draft],
+    place: Place,
+    active_at: datetime | None,
+) -> Sequence[Row] | None:
+    """The rows stored, none where there is no such place, None where an id is taken."""
+    try:
+        return await insert(scope, thread_id, drafts, place, active_at=active_at)
+    except DatabaseError as error:
+        if error.sqlstate != _TAKEN:
+            raise
+        return None
+
+
+async def insert(
+    scope: Scope,
+    thread_id: str,
+    drafts: Sequence[Draft],
+    place: Place,
+    *,
+    active_at: datetime | None = None,
+    over: Transaction | None = None,
+) -> Sequence[Row]:
+    """Run the append statement; no row where the place does not exist for this scope."""
+    turns, starts = [], 0
+    for draft in drafts:
+        starts += draft.starts
+        turns.append(starts)
+    columns = (
+        [d.id for d in drafts],
+        [d.role for d in drafts],
+        [d.status for d in drafts],
+        [d.format for d in drafts],
+        [d.created_at for d in drafts],
+        turns,
+        [d.tokens for d in drafts],
+        [d.starts for d in drafts],
+        [d.cut for d in drafts],
+        [d.json for d in drafts],
+        starts,
+        [d.metadata_json for d in drafts],
+        [_array(d.calls) for d in drafts],
+        [_array(d.answers) for d in drafts],
+    )
+    under = place.parent is not UNSET
+    name = "append_under" if under else "append_to_head"
+    more = (place.parent, place.check) if under else ()
+    rows = await scope.on_thread(name, thread_id, active_at, *columns, *more, over=over)
+    return sorted(rows, key=lambda row: row[SEQ])
+
+
+def stored_of(drafts: Sequence[Draft], rows: Sequence[Row], parent_id: str | None) -> list[Message]:
+    """The messages that the append statement stored, the first of them under `parent_id`."""
+    messages = []
+    for draft, (seq, _, turn, created_at, updated_at, _) in zip(drafts, rows, strict=True):
+        messages.append(
+            Message(
+                draft.role,
+                draft.json,
+                draft.format,
+                draft.id,
+                created_at,
+                draft.metadata,
+                draft.status,
+                seq,
+                parent_id,
+                turn,
+                draft.tokens,
+                updated_at,
+            )
+        )
+        parent_id = draft.id
+    return messages
+
+
+async def _answer(
+    scope: Scope, thread_id: str, drafts: Sequence[Draft], rows: Sequence[Row]
+) -> list[Message]:
+    parent_seq, parent_id = rows[0][1], rows[0][5]
+    if parent_seq is not None and parent_id is None:
+        # The parent was committed after this statement's snapshot was taken.
+        found = await scope.on_thread(
+            "messages_up_tree", thread_id, parent_seq + 1, parent_seq - 1, 1
+        )
+        parent_id = found[0][MESSAGE_ID] if found else None
+    return stored_of(drafts, rows, parent_id)
+
+
+async def _find(scope: Scope, thread_id: str, drafts: Sequence[Draft]) -> list[Row]:
+    rows = await scope.on_thread(
+        "messages_find",
+        thread_id,
+        [d.id for d in drafts],
+        [d.format for d in drafts],
+        [d.json for d in drafts],
+    )
+    return sorted(rows, key=lambda row: row[0])
+
+
+def _check_replay(drafts: Sequence[Draft], stored: Sequence[Row]) -> None:
+    """Raise unless what is stored is a prefix of the batch, same in content, in one chain."""
+    for place, same, *_ in stored:
+        if not same:
+            id_ = drafts[place - 1].id
+            raise ConflictError(
+                "message_differs", f"message {id_!r} is stored with another content", id=id_
+            )
+    places = [row[0] for row in stored]
+    seqs = [row[2 + SEQ] for row in stored]
+    parents = [row[2 + PARENT_SEQ] for row in stored]
+    if places != list(range(1, len(stored) + 1)) or parents[1:] != seqs[:-1]:
+        raise ConflictError(
+            "message_order",
+            "messages of the batch are stored in another order or on other branches",
+        )
+
+
+async def _suffix(
+    scope: Scope,
+    thread_id: str,
+    drafts: Sequence[Draft],
+    stored: Sequence[Row],
+    place: Place,
+) -> tuple[Sequence[Draft], Place]:
+    """What of the batch is still to be stored, and where; ConflictError where it cannot be."""
+    last = drafts[len(stored) - 1].id
+    if place.parent is not UNSET:
+        return drafts[len(stored) :], Place(last)
+    rows = await scope.on_thread("thread_get", thread_id)
+    head = thread_of(rows[0]).head if rows else None
+    if head == last:
+        return drafts[len(stored) :], Place(last, check=True)
+    if len(await _find(scope, thread_id, drafts)) == len(stored):
+        raise _moved(head)
+    # Between the reads another call has stored more of the same batch.
+    return drafts, place
+
+
+def _stored(stored: Sequence[Row]) -> list[Message]:
+    ids: Mapping[int, str] = {row[2 + SEQ]: row[2 + MESSAGE_ID] for row in stored}
+    return [message_of(row[2:], ids) for row in stored]
+
+
+async def _refusal(scope: Scope, thread_id: str, place: Place) -> Exception:
+    """Why the append statement stored nothing, though none of the ids was taken."""
+    rows = await scope.on_thread("thread_get", thread_id)
+    if not rows:
+        return NotFoundError("thread", thread_id)
+    if place.check:
+        return _moved(thread_of(rows[0]).head)
+    return NotFoundError("message", str(place.parent))
+
+
+def _moved(head: str | None) -> ConflictError:
+    return ConflictError("head_moved", f"the head of the thread is {head!r}", head=head)
+
+
+def _array(links: Sequence[str] | None) -> str | None:
+    """The links as the text of a PostgreSQL array: an array of arrays must be a rectangle."""
+    if links is None:
+        return None
+    quoted = (link.replace("\\", "\\\\").replace('"', '\\"') for link in links)
+    return "{" + ",".join(f'"{link}"' for link in quoted) + "}"

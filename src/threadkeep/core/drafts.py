@@ -1,0 +1,166 @@
+"""Drafts: what is about to be stored, checked before any I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import get_args
+
+from threadkeep.values import jsontext
+from threadkeep.values.errors import InvalidError
+from threadkeep.values.ids import check_id, new_id
+from threadkeep.values.message import Message, Role, Status
+from threadkeep.values.parts import Json
+from threadkeep.values.ports import Dialect, TokenCounter, Traits
+
+_STATUSES: tuple[str, ...] = get_args(Status)
+_ROLES: tuple[str, ...] = get_args(Role)
+_MAX_TOKENS = 2**31 - 1
+_MAX_LINK = 64
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One message as its row will hold it; `metadata` is JSON text, links are short and clean."""
+
+    id: str
+    role: Role
+    status: Status
+    format: str
+    json: str
+    created_at: datetime | None
+    starts: bool
+    cut: bool
+    tokens: int
+    metadata: Mapping[str, Json] | None
+    metadata_json: str | None
+    calls: list[str] | None
+    answers: list[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Drafting:
+    """How items become drafts: the formats that are known, and who counts tokens.
+
+    With `id` the draft has it, and an item that names itself otherwise is an InvalidError.
+    """
+
+    find: Callable[[str], Dialect | None]
+    count: TokenCounter
+
+    def native(
+        self, item: Json, dialect: Dialect, *, created_at: datetime | None, id: str | None = None
+    ) -> Draft:
+        """A draft of a native item: a decoded JSON value, or its text or bytes kept verbatim."""
+        text = jsontext.verify(item) if isinstance(item, str | bytes) else jsontext.encode(item)
+        decoded = jsontext.decode(text) if isinstance(item, str | bytes) else item
+        traits = dialect.traits(decoded)
+        return self._draft(Message(traits.role, text, dialect.name), traits, created_at, id)
+
+    def message(
+        self, message: object, *, created_at: datetime | None, id: str | None = None
+    ) -> Draft:
+        """A draft of a Message; one of an unknown format is kept as it is."""
+        if not isinstance(message, Message):
+            raise InvalidError("items", "must be Message objects, or native items with dialect=")
+        jsontext.verify(message.json)
+        dialect = self.find(message.format)
+        traits = (
+            dialect.traits(message.payload)
+            if dialect
+            else Traits(message.role, starts=message.role == "user")
+        )
+        if message.role not in _ROLES or traits.role != message.role:
+            raise InvalidError("role", f"must be {' or '.join(_ROLES)}, and that of the payload")
+        return self._draft(message, traits, created_at, id)
+
+    def _draft(
+        self, message: Message, traits: Traits, created_at: datetime | None, id: str | None
+    ) -> Draft:
+        said = message.id or traits.id
+        if id is not None and said is not None and said != id:
+            raise InvalidError("item", "must have the id message_id, or none")
+        if message.status not in _STATUSES:
+            raise InvalidError("status", f"must be one of {', '.join(_STATUSES)}")
+        check_id("format", message.format)
+        return Draft(
+            id=check_id("message_id", id or said or new_id()),
+            role=traits.role,
+            status=message.status,
+            format=message.format,
+            json=message.json,
+            created_at=check_time("created_at", created_at or message.created_at)
+            or (traits.created_at and _instant(traits.created_at)),
+            # A result answers an earlier call: no turn and no window begins with it.
+            starts=traits.starts and not traits.answers,
+            cut=traits.cut and not traits.answers,
+            tokens=_tokens(self.count(message.json)),
+            metadata=message.metadata,
+            metadata_json=jsontext.check_metadata(message.metadata, "metadata"),
+            calls=_links(traits.calls),
+            answers=_links(traits.answers),
+        )
+
+
+def check_batch(drafts: Sequence[Draft]) -> Sequence[Draft]:
+    """Refuse an empty batch and one that names an id twice."""
+    if not drafts:
+        raise InvalidError("items", "must hold at least one message")
+    if len({draft.id for draft in drafts}) != len(drafts):
+        raise InvalidError("items", "must not hold the same message id twice")
+    return drafts
+
+
+def check_time(field: str, value: object) -> datetime | None:
+    """Return an aware time in UTC, or None; InvalidError for anything else.
+
+    PostgreSQL knows offsets below 16 hours only, and psycopg sends them as text.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, datetime) or value.utcoffset() is None:
+        raise InvalidError(field, "must be a datetime with a time zone")
+    instant = _instant(value)
+    if instant is None:
+        raise InvalidError(field, "must be within the years 1 to 9999 in UTC")
+    return instant
+
+
+def _instant(value: datetime) -> datetime | None:
+    """The time in UTC, None where that has none."""
+    try:
+        instant = value.astimezone(UTC)
+    except OverflowError:
+        return None
+    # The two ends of time are what asyncpg says for infinity, and reads back without a zone.
+    return instant if _FIRST < instant < _LAST else None
+
+
+def estimate_tokens(json: str) -> int:
+    """The default token counter: a quarter of the payload's UTF-8 bytes, rounded up.
+
+    English prose has about four bytes a token; the JSON around it makes the estimate err upwards,
+    which is the safe side of a budget. Inline files count by their base64.
+    """
+    return (len(json.encode("utf-8", "surrogatepass")) + 3) // 4
+
+
+def _tokens(count: object) -> int:
+    if not isinstance(count, int) or count < 0:
+        raise InvalidError("token_counter", "must return an int of at least 0")
+    return min(count, _MAX_TOKENS)
+
+
+def _links(ids: Sequence[str]) -> list[str] | None:
+    return [_link(id_) for id_ in ids] or None
+
+
+def _link(id_: str) -> str:
+    # Call ids are the framework's: they may hold what PostgreSQL's text cannot, or be very long.
+    raw = id_.encode("utf-8", "surrogatepass")
+    if len(raw) <= _MAX_LINK and "\0" not in id_ and raw.decode("utf-8", "replace") == id_:
+        return id_
+    return sha256(raw).hexdigest()

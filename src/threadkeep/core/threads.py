@@ -1,0 +1,348 @@
+"""Threads: create, get, list, update, delete, fork, head."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import get_args
+
+from threadkeep.core.cursors import Found, Place, Stretch, read_page
+from threadkeep.core.drafts import check_time
+from threadkeep.core.rows import metadata_of, thread_of
+from threadkeep.core.scope import Scope
+from threadkeep.values import jsontext
+from threadkeep.values.errors import ConflictError, InvalidError, NotFoundError
+from threadkeep.values.ids import check_id, new_id
+from threadkeep.values.page import Order, Page
+from threadkeep.values.parts import Json
+from threadkeep.values.ports import Executor, Row, Statement, Transaction
+from threadkeep.values.thread import Thread, ThreadStatus
+from threadkeep.values.unset import UNSET, Unset
+
+_STATUSES: tuple[str, ...] = get_args(ThreadStatus)
+_ATTEMPTS = 20
+_LOOKED_AT = 1000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_FAR = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadFilter:
+    """Which threads a list or a count is about. None means any; metadata must be contained."""
+
+    status: str | None = "active"
+    user: str | None = None
+    external_id: str | None = None
+    metadata: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        scope: Scope,
+        *,
+        status: str,
+        user: str | None,
+        external_id: str | None,
+        metadata: Mapping[str, Json] | None,
+    ) -> ThreadFilter:
+        """A checked filter. A handle of one user cannot ask for another."""
+        if status != "all" and status not in _STATUSES:
+            raise InvalidError("status", f"must be all or one of {', '.join(_STATUSES)}")
+        if user is not None:
+            check_id("user", user)
+            if scope.user_id is not None and user != scope.user_id:
+                raise InvalidError("user", "must be the user of this handle, or left out")
+        if external_id is not None:
+            check_id("external_id", external_id)
+        return cls(
+            None if status == "all" else status,
+            scope.user_id or user,
+            external_id,
+            jsontext.check_metadata(metadata, "metadata"),
+        )
+
+
+async def create(
+    scope: Scope,
+    thread_id: str | None,
+    *,
+    title: str | None,
+    metadata: Mapping[str, Json] | None,
+    external_id: str | None,
+    created_at: datetime | None,
+    active_at: datetime | None,
+    format: str | None,
+    payload: Json,
+    exist_ok: bool,
+) -> Thread:
+    """Make a thread, or with `exist_ok` return the one that has the id."""
+    id_ = new_id() if thread_id is None else thread_id
+    if (format is None) != (payload is None):
+        raise InvalidError("payload", "must be given together with format")
+    values = (
+        check_text("title", title),
+        jsontext.check_metadata(metadata, "metadata"),
+        None if external_id is None else check_id("external_id", external_id),
+        check_time("created_at", created_at),
+        check_time("active_at", active_at),
+        None if format is None else check_id("format", format),
+        None if payload is None else _payload_text(payload),
+    )
+    for _ in range(_ATTEMPTS):
+        rows = await scope.on_thread("thread_create", id_, *values)
+        if rows:
+            return thread_of(rows[0])
+        taken = await scope.on_thread("thread_get", id_)
+        if taken:
+            if exist_ok:
+                return thread_of(taken[0])
+            raise ConflictError("exists", f"thread {id_!r} exists", id=id_)
+        if scope.user_id is not None:
+            break
+    raise NotFoundError("thread", id_)
+
+
+async def get(scope: Scope, thread_id: str) -> Thread:
+    """The thread; NotFoundError if this scope has none such."""
+    rows = await scope.on_thread("thread_get", thread_id)
+    if not rows:
+        raise NotFoundError("thread", thread_id)
+    return thread_of(rows[0])
+
+
+async def page(
+    scope: Scope, which: ThreadFilter, *, order: Order, limit: int, cursor: str | None
+) -> Page[Thread]:
+    """A page of threads by last activity; looks at 1 000 threads at the most."""
+    newest_first = check_order(order) == "desc"
+
+    async def fetch(stretch: Stretch) -> Found[Thread]:
+        down = stretch.forward == newest_first
+        at, key = stretch.after or ((_FAR, _FAR) if down else (-_FAR, -1))
+        rows = await scope.ex.fetch(
+            scope.sql["threads_newest" if down else "threads_oldest"],
+            scope.key,
+            scope.owner_id,
+            which.user,
+            which.external_id,
+            _instant(at),
+            key,
+            which.status,
+            which.metadata,
+            stretch.count,
+            max(_LOOKED_AT, stretch.count),
+        )
+        kept = [(_place(row), thread_of(row[2:])) for row in rows if row[1]]
+        end = _place(rows[-1]) if rows and not rows[-1][1] else None
+        return Found(kept, end)
+
+    identity = ("threads", scope.owner_id, which, order)
+    return await read_page(fetch, limit=limit, cursor=cursor, width=2, identity=identity)
+
+
+async def page_of_all(
+    ex: Executor,
+    sql: Mapping[str, Statement],
+    *,
+    status: str,
+    order: Order,
+    limit: int,
+    cursor: str | None,
+) -> Page[Thread]:
+    """A page of the threads of all owners, by their keys: for the admin role."""
+    ascending = check_order(order) == "asc"
+    if status != "all" and status not in _STATUSES:
+        raise InvalidError("status", f"must be all or one of {', '.join(_STATUSES)}")
+
+    async def fetch(stretch: Stretch) -> Found[Thread]:
+        up = stretch.forward == ascending
+        start = stretch.after or ((-_FAR - 1, -1) if up else (_FAR, _FAR))
+        name = "threads_of_all_up" if up else "threads_of_all_down"
+        rows = await ex.fetch(sql[name], *start, None if status == "all" else status, stretch.count)
+        return Found([((row[0], row[1]), thread_of(row[2:])) for row in rows])
+
+    identity = ("threads of all", status, order)
+    return await read_page(fetch, limit=limit, cursor=cursor, width=2, identity=identity)
+
+
+async def find_active(scope: Scope, which: ThreadFilter) -> Thread | None:
+    """The active thread with the latest activity, or None."""
+    cursor = None
+    while True:
+        found = await page(scope, which, order="desc", limit=1, cursor=cursor)
+        if found.items or found.next is None:
+            return found.items[0] if found.items else None
+        cursor = found.next
+
+
+async def count(scope: Scope, which: ThreadFilter) -> int:
+    """How many threads match."""
+    rows = await scope.ex.fetch(
+        scope.sql["threads_count"],
+        scope.key,
+        scope.owner_id,
+        which.user,
+        which.external_id,
+        which.status,
+        which.metadata,
+    )
+    return int(rows[0][0])
+
+
+async def update(
+    scope: Scope,
+    thread_id: str,
+    *,
+    title: str | Unset | None = UNSET,
+    status: str | Unset = UNSET,
+    metadata: Mapping[str, Json] | Unset = UNSET,
+    replace_metadata: Mapping[str, Json] | Unset | None = UNSET,
+    external_id: str | Unset | None = UNSET,
+    active_at: datetime | Unset = UNSET,
+    expected_revision: int | None = None,
+) -> Thread:
+    """Change what is given. `metadata` is merged (RFC 7396), `replace_metadata` takes its place."""
+    if metadata is not UNSET and replace_metadata is not UNSET:
+        raise InvalidError("metadata", "must not be given together with replace_metadata")
+    if status is not UNSET and status not in _STATUSES:
+        raise InvalidError("status", f"must be one of {', '.join(_STATUSES)}")
+    if title is not UNSET:
+        check_text("title", title)
+    if isinstance(external_id, str):
+        check_id("external_id", external_id)
+    if active_at is not UNSET:
+        instant = check_time("active_at", active_at)
+        if instant is None:
+            raise InvalidError("active_at", "must not be None")
+        active_at = instant
+    for given in (metadata, replace_metadata):
+        jsontext.check_metadata(None if given is UNSET else given, "metadata")
+    async with scope.ex.transaction(scope.key) as tx:
+        key, _, revision, stored = await lock(scope, thread_id, tx)
+        if expected_revision is not None and revision != expected_revision:
+            raise ConflictError(
+                "revision_moved", f"the revision of the thread is {revision}", id=thread_id
+            )
+        if metadata is not UNSET:
+            replace_metadata = jsontext.merge_patch(metadata_of(stored), metadata)
+        values = (title, status, replace_metadata, external_id, active_at)
+        texts = [None if v is UNSET else v for v in values]
+        texts[2] = jsontext.check_metadata(texts[2], "metadata")
+        flags = [v is not UNSET for v in values]
+        pairs = [x for pair in zip(flags, texts, strict=True) for x in pair]
+        rows = await tx.fetch(scope.sql["thread_update"], scope.key, key, *pairs)
+        return thread_of(rows[0])
+
+
+async def delete(scope: Scope, thread_id: str) -> bool:
+    """Delete a thread with all in it; whether there was one."""
+    async with scope.ex.transaction(scope.key) as tx:
+        rows = await scope.on_thread("thread_lock", thread_id, over=tx)
+        if not rows:
+            return False
+        return bool(await tx.fetch(scope.sql["thread_delete"], scope.key, rows[0][0]))
+
+
+async def set_head(scope: Scope, thread_id: str, message_id: str) -> Thread:
+    """Make a message the head, as it is, leaf or not."""
+    check_id("message_id", message_id)
+    async with scope.ex.transaction(scope.key) as tx:
+        key, *_ = await lock(scope, thread_id, tx)
+        place = await tx.fetch(scope.sql["message_place"], scope.key, key, message_id)
+        if not place:
+            raise NotFoundError("message", message_id)
+        return await point(scope, tx, key, place[0][0], revision=1)
+
+
+async def fork(
+    scope: Scope,
+    thread_id: str,
+    new: str | None,
+    *,
+    at: str | None,
+    title: str | Unset | None,
+) -> Thread:
+    """Copy a path, up to the message `at` or whole, into a new thread, in one statement."""
+    id_ = check_id("new_id", new_id() if new is None else new)
+    if at is not None:
+        check_id("at", at)
+    if title is not UNSET:
+        check_text("title", title)
+    rows = await scope.on_thread(
+        "fork", thread_id, at, id_, title is not UNSET, None if title is UNSET else title
+    )
+    if rows:
+        return thread_of(rows[0])
+    await get(scope, thread_id)
+    if at is not None and not await scope.on_thread("message_get", thread_id, at):
+        raise NotFoundError("message", at)
+    if await scope.on_thread("thread_get", id_):
+        raise ConflictError("exists", f"thread {id_!r} exists", id=id_)
+    raise NotFoundError("thread", id_)
+
+
+async def lock(scope: Scope, thread_id: str, tx: Transaction) -> Row:
+    """Lock the thread's row: (thread_key, head_seq, revision, metadata); NotFoundError if none."""
+    rows = await scope.on_thread("thread_lock", thread_id, over=tx)
+    if not rows:
+        raise NotFoundError("thread", thread_id)
+    return rows[0]
+
+
+async def point(
+    scope: Scope,
+    tx: Transaction,
+    key: int,
+    head: int | None,
+    *,
+    revision: int = 0,
+    removed: int = 0,
+    structure: int = 0,
+) -> Thread:
+    """Point a locked thread's head at the message with this seq, and count what was removed."""
+    rows = await tx.fetch(
+        scope.sql["thread_set_head"], scope.key, key, head, revision, removed, structure
+    )
+    return thread_of(rows[0])
+
+
+def check_order(order: object) -> Order:
+    """Return `order` if it is asc or desc, else raise InvalidError."""
+    if order == "asc":
+        return "asc"
+    if order == "desc":
+        return "desc"
+    raise InvalidError("order", "must be asc or desc")
+
+
+def check_text(field: str, value: object) -> str | None:
+    """Return `value` if it is text that PostgreSQL can hold, or None."""
+    if value is None:
+        return None
+    if (
+        not isinstance(value, str)
+        or "\0" in value
+        or value != value.encode(errors="replace").decode()
+    ):
+        raise InvalidError(field, "must be a str without NUL and lone surrogates, or None")
+    return value
+
+
+def _payload_text(payload: Json) -> str:
+    if isinstance(payload, str | bytes):
+        return jsontext.verify(payload)
+    return jsontext.encode(payload)
+
+
+def _instant(microseconds: int) -> datetime:
+    if microseconds == _FAR:
+        return datetime.max.replace(tzinfo=UTC)
+    if microseconds == -_FAR:
+        return datetime.min.replace(tzinfo=UTC)
+    return _EPOCH + microseconds * _MICROSECOND
+
+
+def _place(row: Row) -> Place:
+    return ((row[2 + 13] - _EPOCH) // _MICROSECOND, row[0])

@@ -1,0 +1,54 @@
+-- In these blocks :"app_role" and the like stand for quoted names, as psql writes variables;
+-- core/migrations.py fills them in.
+
+-- name: isolate
+-- Row-level security on the tables: a session that named no owner sees and writes nothing.
+ALTER TABLE /*schema*/threads ENABLE ROW LEVEL SECURITY;
+ALTER TABLE /*schema*/threads FORCE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS threads_owner ON /*schema*/threads;
+CREATE POLICY threads_owner ON /*schema*/threads
+  USING (owner_key = (SELECT /*schema*/current_owner()));
+ALTER TABLE /*schema*/messages ENABLE ROW LEVEL SECURITY;
+ALTER TABLE /*schema*/messages FORCE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS messages_owner ON /*schema*/messages;
+CREATE POLICY messages_owner ON /*schema*/messages
+  USING (owner_key = (SELECT /*schema*/current_owner()));
+
+-- name: share
+-- No row-level security: only the statements of the store keep owners apart.
+ALTER TABLE /*schema*/threads NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE /*schema*/threads DISABLE ROW LEVEL SECURITY;
+ALTER TABLE /*schema*/messages NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE /*schema*/messages DISABLE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS threads_owner ON /*schema*/threads;
+DROP POLICY IF EXISTS messages_owner ON /*schema*/messages;
+DROP POLICY IF EXISTS threads_admin ON /*schema*/threads;
+DROP POLICY IF EXISTS messages_admin ON /*schema*/messages;
+
+-- name: oversee
+-- The admin role sees and changes the rows of all owners.
+DROP POLICY IF EXISTS threads_admin ON /*schema*/threads;
+CREATE POLICY threads_admin ON /*schema*/threads TO :"admin_role" USING (true);
+DROP POLICY IF EXISTS messages_admin ON /*schema*/messages;
+CREATE POLICY messages_admin ON /*schema*/messages TO :"admin_role" USING (true);
+
+-- name: role_create
+-- A role that cannot log in, if there is none of that name. Roles belong to the whole cluster:
+-- another database may make the same one at this moment.
+DO $threadkeep$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = :'role') THEN
+    CREATE ROLE :"role" NOLOGIN;
+  END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN
+  NULL;
+END
+$threadkeep$;
+
+-- name: role_grant
+-- What a role needs that works with the store. EXECUTE is named too: some clusters take it from
+-- PUBLIC by default.
+GRANT USAGE ON SCHEMA :"schema" TO :"role";
+GRANT SELECT, INSERT, UPDATE, DELETE ON /*schema*/threads, /*schema*/messages TO :"role";
+GRANT SELECT ON /*schema*/transcript, /*schema*/schema_migrations TO :"role";
+GRANT EXECUTE ON FUNCTION /*schema*/owner_key(text), /*schema*/current_owner() TO :"role";

@@ -1,0 +1,147 @@
+-- fragment: append_rows
+-- The rows of a batch, once the thread's row (t) has handed out their place.
+INSERT INTO /*schema*/messages AS m (
+  owner_key, thread_key, seq, parent_seq, anchor, created_at, updated_at, turn, tokens, starts, cut,
+  message_id, role, status, format, metadata, calls, answers, payload)
+SELECT $1::bigint, t.thread_key, t.base + r.n - 1,
+       CASE WHEN r.n = 1 AND t.head_anchor = t.base THEN t.head_parent ELSE t.base + r.n - 2 END,
+       t.head_anchor, coalesce(r.created_at, now()), now(), t.turn + r.turn, r.tokens, r.starts,
+       r.cut, r.message_id, r.role, r.status, r.format, r.metadata::jsonb,
+       r.calls::text[], r.answers::text[], r.payload::json
+FROM t CROSS JOIN unnest(
+  $6::text[], $7::text[], $8::text[], $9::text[], $10::timestamptz[], $11::integer[],
+  $12::integer[], $13::boolean[], $14::boolean[], $15::text[], $17::text[], $18::text[],
+  $19::text[]) WITH ORDINALITY AS r (
+  message_id, role, status, format, created_at, turn, tokens, starts, cut, payload, metadata,
+  calls, answers, n)
+RETURNING m.seq, m.parent_seq, m.turn, m.created_at, m.updated_at,
+  (SELECT p.message_id FROM /*schema*/messages p
+   WHERE p.owner_key = $1::bigint AND p.thread_key = m.thread_key
+     AND p.seq BETWEEN m.parent_seq AND m.parent_seq
+   ORDER BY p.seq LIMIT 1)
+
+-- name: append_to_head
+-- Stores a batch under the head, in one statement; makes the thread if it is new. No row: the
+-- thread is another user's. 23505: an id of the batch is stored already.
+-- $1 owner_key, $2 owner_id, $3 thread_id, $4 user_id, $5 active_at, $16 how many turns start, and
+-- an array for each column of the rows.
+WITH g AS MATERIALIZED (
+  SELECT set_config('threadkeep.owner', $1::bigint::text, true) AS owner
+),
+t AS (
+  INSERT INTO /*schema*/threads AS t (
+    owner_key, next_seq, head_seq, head_anchor, head_parent, structure, revision, message_count,
+    created_at, updated_at, active_at, turns, owner_id, thread_id, user_id, status)
+  SELECT $1::bigint, cardinality($6::text[]) + 1, cardinality($6::text[]), 1, NULL, 0, 0,
+         cardinality($6::text[]), now(), now(), coalesce($5::timestamptz, now()),
+         $16::integer, $2::text, $3::text, $4::text, 'active'
+  FROM g
+  ON CONFLICT (owner_key, owner_id, thread_id) DO UPDATE SET
+    next_seq = t.next_seq + excluded.head_seq,
+    head_seq = t.next_seq + excluded.head_seq - 1,
+    head_anchor = CASE WHEN t.head_seq = t.next_seq - 1 THEN t.head_anchor ELSE t.next_seq END,
+    head_parent = CASE WHEN t.head_seq = t.next_seq - 1 THEN t.head_parent ELSE t.head_seq END,
+    message_count = t.message_count + excluded.head_seq,
+    turns = t.turns + excluded.turns,
+    active_at = greatest(t.active_at, excluded.active_at),
+    updated_at = excluded.updated_at
+  WHERE $4::text IS NULL OR t.user_id = $4::text
+  RETURNING t.thread_key, t.next_seq - cardinality($6::text[]) AS base, t.head_anchor,
+            t.head_parent, t.turns - $16::integer AS turn
+)
+/*use append_rows*/;
+
+-- name: append_under
+-- Stores a batch under a given message; as append_to_head otherwise. No row: no such thread or
+-- message, or the head is another one.
+-- Parameters as in append_to_head, $20 message_id of the parent or NULL for a new root, $21 whether
+-- the parent must be the head. The proposed row carries the parent's place to DO UPDATE in its
+-- head_seq, head_anchor, head_parent and turns.
+WITH g AS MATERIALIZED (
+  SELECT set_config('threadkeep.owner', $1::bigint::text, true) AS owner
+),
+parent AS MATERIALIZED (
+  SELECT p.* FROM g CROSS JOIN LATERAL (
+    SELECT m.seq, m.anchor, m.turn
+    FROM (/*use named_thread*/) t CROSS JOIN LATERAL (
+      SELECT m.seq, m.anchor, m.turn FROM /*schema*/messages m
+      WHERE m.owner_key = $1::bigint AND m.thread_key = t.thread_key
+        AND m.message_id BETWEEN $20::text AND $20::text
+      ORDER BY m.message_id LIMIT 1
+    ) m
+  ) p
+  UNION ALL
+  SELECT NULL, 1, 0 FROM g WHERE $20::text IS NULL AND g.owner IS NOT NULL
+),
+t AS (
+  INSERT INTO /*schema*/threads AS t (
+    owner_key, next_seq, head_seq, head_anchor, head_parent, structure, revision, message_count,
+    created_at, updated_at, active_at, turns, owner_id, thread_id, user_id, status)
+  SELECT $1::bigint, cardinality($6::text[]) + 1, cardinality($6::text[]), p.anchor, p.seq, 0, 0,
+         cardinality($6::text[]), now(), now(), coalesce($5::timestamptz, now()),
+         p.turn + $16::integer, $2::text, $3::text, $4::text, 'active'
+  FROM parent p
+  ON CONFLICT (owner_key, owner_id, thread_id) DO UPDATE SET
+    next_seq = t.next_seq + excluded.head_seq,
+    head_seq = t.next_seq + excluded.head_seq - 1,
+    head_anchor = CASE WHEN excluded.head_parent = t.next_seq - 1 THEN excluded.head_anchor
+                       ELSE t.next_seq END,
+    head_parent = excluded.head_parent,
+    message_count = t.message_count + excluded.head_seq,
+    turns = excluded.turns,
+    active_at = greatest(t.active_at, excluded.active_at),
+    updated_at = excluded.updated_at
+  WHERE ($4::text IS NULL OR t.user_id = $4::text)
+    AND (NOT $21::boolean OR t.head_seq IS NOT DISTINCT FROM excluded.head_parent)
+  RETURNING t.thread_key, t.next_seq - cardinality($6::text[]) AS base, t.head_anchor,
+            t.head_parent, t.turns - $16::integer AS turn
+)
+/*use append_rows*/;
+
+-- name: fork
+-- Copies a path into a new thread: order, ids and times kept, seq anew from 1. No row: no such
+-- thread or message, or the new id is taken.
+-- $1 to $5 as in path, $6 the new thread_id, $7 whether $8 is the title (else the old one).
+WITH RECURSIVE /*use path*/,
+copied AS MATERIALIZED (
+  SELECT m.*, row_number() OVER (ORDER BY m.seq) AS n
+  FROM path p CROSS JOIN LATERAL (
+    SELECT m.* FROM /*schema*/messages m
+    WHERE m.owner_key = $1::bigint AND m.thread_key = p.thread_key AND m.seq BETWEEN p.lo AND p.hi
+    OFFSET 0
+  ) m
+),
+made AS (
+  INSERT INTO /*schema*/threads AS t (
+    owner_key, next_seq, head_seq, head_anchor, structure, revision, message_count, created_at,
+    updated_at, active_at, turns, owner_id, thread_id, user_id, title, status, metadata, format,
+    payload)
+  SELECT $1::bigint, c.count + 1, nullif(c.count, 0), CASE WHEN c.count > 0 THEN 1 END, 0, 0,
+         c.count, now(), now(), now(), coalesce(c.turn, 0), $2::text, $6::text,
+         coalesce($4::text, s.user_id), CASE WHEN $7::boolean THEN $8::text ELSE s.title END,
+         'active', s.metadata, s.format, s.payload
+  FROM (SELECT count(*) AS count, max(turn) AS turn FROM copied) c
+  CROSS JOIN thread k
+  CROSS JOIN LATERAL (
+    SELECT s.* FROM /*schema*/threads s
+    WHERE s.owner_key = $1::bigint AND s.thread_key = k.thread_key OFFSET 0
+  ) s
+  WHERE $5::text IS NULL OR c.count > 0
+  ON CONFLICT (owner_key, owner_id, thread_id) DO NOTHING
+  RETURNING t.*
+),
+filled AS (
+  INSERT INTO /*schema*/messages (
+    owner_key, thread_key, seq, parent_seq, anchor, created_at, updated_at, turn, tokens, starts,
+    cut, message_id, role, status, format, metadata, calls, answers, payload)
+  SELECT $1::bigint, t.thread_key, c.n, nullif(c.n - 1, 0), 1, c.created_at, c.updated_at, c.turn,
+         c.tokens, c.starts, c.cut, c.message_id, c.role, c.status, c.format, c.metadata, c.calls,
+         c.answers, c.payload
+  FROM made t CROSS JOIN copied c
+  RETURNING seq
+)
+SELECT t.thread_id, t.owner_id, t.user_id, t.title, t.status, t.metadata::text, t.external_id,
+       (SELECT c.message_id FROM copied c WHERE c.n = t.message_count),
+       t.turns, t.message_count, t.revision, t.created_at, t.updated_at, t.active_at, t.format,
+       t.payload::text
+FROM made t;

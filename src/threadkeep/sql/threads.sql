@@ -1,0 +1,157 @@
+-- fragment: thread_columns
+t.thread_id, t.owner_id, t.user_id, t.title, t.status, t.metadata::text, t.external_id,
+  (SELECT h.message_id FROM /*schema*/messages h
+   WHERE h.owner_key = t.owner_key AND h.thread_key = t.thread_key
+     AND h.seq BETWEEN t.head_seq AND t.head_seq
+   ORDER BY h.seq LIMIT 1),
+  t.turns, t.message_count, t.revision, t.created_at, t.updated_at, t.active_at, t.format,
+  t.payload::text
+
+-- fragment: named_thread
+-- The thread of $1 owner_key, $2 owner_id, $3 thread_id, $4 user_id, once g has set the owner.
+-- Here and below: a range with its order leaves the planner only the index that has this order. On a
+-- table that was never analysed it may take another one for an equality, and read a whole thread.
+SELECT t.* FROM /*schema*/threads t
+WHERE t.owner_key = $1::bigint AND t.owner_id = $2::text
+  AND t.thread_id BETWEEN $3::text AND $3::text
+  AND ($4::text IS NULL OR t.user_id = $4::text) AND g.owner IS NOT NULL
+ORDER BY t.thread_id LIMIT 1
+
+-- name: thread_create
+-- Makes a thread; no row if the id is taken.
+-- $1 owner_key, $2 owner_id, $3 thread_id, $4 user_id, $5 title, $6 metadata, $7 external_id,
+-- $8 created_at, $9 active_at, $10 format, $11 payload.
+WITH g AS MATERIALIZED (
+  SELECT set_config('threadkeep.owner', $1::bigint::text, true) AS owner
+)
+INSERT INTO /*schema*/threads AS t (
+  owner_key, next_seq, structure, revision, message_count, created_at, updated_at, active_at, turns,
+  owner_id, thread_id, user_id, external_id, title, status, metadata, format, payload)
+SELECT $1::bigint, 1, 0, 0, 0, coalesce($8::timestamptz, now()), now(),
+       coalesce($9::timestamptz, $8::timestamptz, now()), 0, $2::text, $3::text, $4::text,
+       $7::text, $5::text, 'active', $6::text::jsonb, $10::text, $11::text::json
+FROM g
+ON CONFLICT (owner_key, owner_id, thread_id) DO NOTHING
+RETURNING /*use thread_columns*/;
+
+-- name: thread_get
+-- One thread by its id.
+-- $1 owner_key, $2 owner_id, $3 thread_id, $4 user_id or NULL for all users.
+SELECT r.* FROM (
+  SELECT set_config('threadkeep.owner', $1::bigint::text, true) AS owner OFFSET 0
+) g CROSS JOIN LATERAL (
+  SELECT /*use thread_columns*/
+  FROM (/*use named_thread*/) t
+) r;
+
+-- name: threads_newest, threads_oldest reversed
+-- A page of an owner's threads by last activity. Looks at $10 rows at the most; the last of those is
+-- returned even if it does not match (kept is false), so that the next page knows where to go on.
+-- $1 owner_key, $2 owner_id, $3 user_id, $4 external_id, $5 and $6 the place to start after,
+-- $7 status, $8 metadata to contain (NULL: any), $9 rows to return, $10 rows to look at.
+SELECT r.* FROM (
+  SELECT set_config('threadkeep.owner', $1::bigint::text, true) AS owner OFFSET 0
+) g CROSS JOIN LATERAL (
+  SELECT t.thread_key, t.kept, /*use thread_columns*/
+  FROM (
+    SELECT s.*, row_number() OVER () AS n,
+           ($7::text IS NULL OR s.status = $7::text)
+           AND ($8::text IS NULL OR s.metadata @> $8::text::jsonb) IS TRUE AS kept
+    FROM (
+      (SELECT t.* FROM /*schema*/threads t
+       WHERE t.owner_key = $1::bigint AND t.owner_id = $2::text
+         AND (t.active_at, t.thread_key) /*past*/< ($5::timestamptz, $6::bigint)
+         AND $3::text IS NULL AND $4::text IS NULL AND g.owner IS NOT NULL
+       ORDER BY t.active_at /*dir*/DESC, t.thread_key /*dir*/DESC LIMIT $10::bigint)
+      UNION ALL
+      (SELECT t.* FROM /*schema*/threads t
+       WHERE t.owner_key = $1::bigint AND t.owner_id = $2::text AND t.user_id = $3::text
+         AND (t.active_at, t.thread_key) /*past*/< ($5::timestamptz, $6::bigint)
+         AND $4::text IS NULL AND g.owner IS NOT NULL
+       ORDER BY t.active_at /*dir*/DESC, t.thread_key /*dir*/DESC LIMIT $10::bigint)
+      UNION ALL
+      (SELECT t.* FROM /*schema*/threads t
+       WHERE t.owner_key = $1::bigint AND t.owner_id = $2::text AND t.external_id = $4::text
+         AND ($3::text IS NULL OR t.user_id = $3::text)
+         AND (t.active_at, t.thread_key) /*past*/< ($5::timestamptz, $6::bigint)
+         AND g.owner IS NOT NULL
+       ORDER BY t.active_at /*dir*/DESC, t.thread_key /*dir*/DESC LIMIT $10::bigint)
+    ) s
+  ) t
+  WHERE t.kept OR t.n = $10::bigint
+  LIMIT $9::integer
+) r;
+
+-- name: threads_count
+-- How many threads match.
+-- $1 owner_key, $2 owner_id, $3 user_id, $4 external_id, $5 status, $6 metadata (NULL: any).
+SELECT r.count FROM (
+  SELECT set_config('threadkeep.owner', $1::bigint::text, true) AS owner OFFSET 0
+) g CROSS JOIN LATERAL (
+  SELECT count(*) AS count FROM /*schema*/threads t
+  WHERE t.owner_key = $1::bigint AND t.owner_id = $2::text
+    AND ($3::text IS NULL OR t.user_id = $3::text)
+    AND ($4::text IS NULL OR t.external_id = $4::text)
+    AND ($5::text IS NULL OR t.status = $5::text)
+    AND ($6::text IS NULL OR t.metadata @> $6::text::jsonb) AND g.owner IS NOT NULL
+  OFFSET 0
+) r;
+
+-- name: threads_of_all_down, threads_of_all_up reversed
+-- A page of the threads of all owners, in the order of their keys; for the admin role.
+-- $1 and $2 the place to start after, $3 status (NULL: any), $4 rows to return.
+SELECT t.owner_key, t.thread_key, /*use thread_columns*/
+FROM /*schema*/threads t
+WHERE (t.owner_key, t.thread_key) /*past*/< ($1::bigint, $2::bigint)
+  AND ($3::text IS NULL OR t.status = $3::text)
+ORDER BY t.owner_key /*dir*/DESC, t.thread_key /*dir*/DESC LIMIT $4::integer;
+
+-- name: thread_lock
+-- Locks a thread's row for the transaction and reads what changes are decided by.
+-- $1 owner_key, $2 owner_id, $3 thread_id, $4 user_id.
+SELECT t.thread_key, t.head_seq, t.revision, t.metadata::text
+FROM /*schema*/threads t
+WHERE t.owner_key = $1::bigint AND t.owner_id = $2::text
+  AND t.thread_id BETWEEN $3::text AND $3::text
+  AND ($4::text IS NULL OR t.user_id = $4::text)
+ORDER BY t.thread_id LIMIT 1
+FOR UPDATE;
+
+-- name: thread_update
+-- Writes what changed of a locked thread. A column is kept where its flag is false.
+-- $1 owner_key, $2 thread_key, then flag and value of title, status, metadata, external_id and
+-- active_at.
+UPDATE /*schema*/threads t SET
+  title = CASE WHEN $3::boolean THEN $4::text ELSE t.title END,
+  status = CASE WHEN $5::boolean THEN $6::text ELSE t.status END,
+  metadata = CASE WHEN $7::boolean THEN $8::text::jsonb ELSE t.metadata END,
+  external_id = CASE WHEN $9::boolean THEN $10::text ELSE t.external_id END,
+  active_at = CASE WHEN $11::boolean THEN $12::timestamptz ELSE t.active_at END,
+  revision = t.revision + 1,
+  updated_at = now()
+WHERE t.owner_key = $1::bigint AND t.thread_key = $2::bigint
+RETURNING /*use thread_columns*/;
+
+-- name: thread_set_head
+-- Points a locked thread at a message.
+-- $1 owner_key, $2 thread_key, $3 seq of the message or NULL, $4 what to add to the revision,
+-- $5 messages removed, $6 what to add to the structure.
+UPDATE /*schema*/threads t SET
+  head_seq = h.seq, head_anchor = h.anchor, turns = coalesce(h.turn, 0),
+  revision = t.revision + $4::bigint, message_count = t.message_count - $5::bigint,
+  structure = t.structure + $6::bigint, updated_at = now()
+FROM (SELECT $3::bigint AS wanted) w
+LEFT JOIN LATERAL (
+  SELECT m.seq, m.anchor, m.turn FROM /*schema*/messages m
+  WHERE m.owner_key = $1::bigint AND m.thread_key = $2::bigint
+    AND m.seq BETWEEN w.wanted AND w.wanted
+  ORDER BY m.seq LIMIT 1
+) h ON true
+WHERE t.owner_key = $1::bigint AND t.thread_key = $2::bigint
+RETURNING /*use thread_columns*/;
+
+-- name: thread_delete
+-- Deletes a locked thread with all that hangs on it.
+-- $1 owner_key, $2 thread_key.
+DELETE FROM /*schema*/threads t WHERE t.owner_key = $1::bigint AND t.thread_key = $2::bigint
+RETURNING t.thread_key;
