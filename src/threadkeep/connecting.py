@@ -1,0 +1,333 @@
+"""The composition root: from a URL, or from nothing, to a store. Used by nobody inside."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import warnings
+from collections.abc import Awaitable, Callable, Generator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
+
+from threadkeep import dialects
+from threadkeep.core.drafts import Drafting, estimate_tokens
+from threadkeep.sql import statements
+from threadkeep.store import AsyncStore, Options, Standing, migration_sql
+from threadkeep.store import Migrations as AsyncMigrations
+from threadkeep.sync import Migrations, Store, step
+from threadkeep.values.errors import (
+    ForbiddenError,
+    InvalidError,
+    SchemaMismatchError,
+    ThreadkeepWarning,
+    UnavailableError,
+)
+from threadkeep.values.ports import Executor, TokenCounter
+
+if TYPE_CHECKING:
+    from threadkeep.drivers.embedded import EmbeddedServer
+
+__all__ = [
+    "Options",
+    "connect",
+    "connect_async",
+    "default_folder",
+    "migration_sql",
+    "open_migrations",
+    "settings",
+]
+
+RlsMode = bool | Literal["required"]
+
+_DRIVER = re.compile(r"^(postgres|postgresql)(\+\w+)?://")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that connect can be told, with the environment's answers filled in."""
+
+    url: str | None
+    admin_url: str | None
+    options: Options
+    migrate: bool
+    rls: RlsMode
+    data: Path | None
+    pool_size: int
+    token_counter: TokenCounter
+
+    @property
+    def drafting(self) -> Drafting:
+        """How the store makes rows of items."""
+        return Drafting(dialects.find, self.token_counter)
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """The URLs to use, and the embedded server behind them, if it is one."""
+
+    url: str
+    admin_url: str
+    server: EmbeddedServer | None = field(default=None)
+
+    def leave(self) -> None:
+        if self.server is not None:
+            self.server.close()
+
+
+def settings(
+    url: str | None = None,
+    *,
+    admin_url: str | None = None,
+    schema: str = "threadkeep",
+    migrate: bool = False,
+    rls: RlsMode = True,
+    data: str | Path | None = None,
+    pool_size: int = 10,
+    token_counter: TokenCounter | None = None,
+) -> Settings:
+    """Check the arguments and fill in the environment. InvalidError names the bad one."""
+    if url is not None and data is not None:
+        raise InvalidError("data", "must not be given together with a URL")
+    given = url
+    if url is None and data is None:
+        given = os.environ.get("THREADKEEP_URL") or os.environ.get("DATABASE_URL")
+        if given is None and os.environ.get("THREADKEEP_EMBEDDED") == "0":
+            raise UnavailableError(
+                "no database is configured and THREADKEEP_EMBEDDED=0 forbids the embedded one: "
+                "set THREADKEEP_URL"
+            )
+    if not isinstance(pool_size, int) or pool_size < 1:
+        raise InvalidError("pool_size", "must be an int of at least 1")
+    if rls not in (True, False, "required"):
+        raise InvalidError("rls", "must be True, False or 'required'")
+    admin = admin_url or (os.environ.get("THREADKEEP_ADMIN_URL") if given else None)
+    return Settings(
+        url=None if given is None else _plain(given),
+        admin_url=None if admin is None else _plain(admin),
+        options=Options(schema=schema, rls=bool(rls)),
+        migrate=migrate,
+        rls=rls,
+        data=None if data is None else Path(data),
+        pool_size=pool_size,
+        token_counter=token_counter or estimate_tokens,
+    )
+
+
+def default_folder() -> Path:
+    """Where the embedded server keeps its data: THREADKEEP_DATA, else the platform's user data."""
+    from threadkeep.drivers import embedded
+
+    return embedded.default_folder()
+
+
+class Given(TypedDict, total=False):
+    """What `connect` and `connect_async` take besides the URL; `settings` has the defaults."""
+
+    admin_url: str | None
+    schema: str
+    migrate: bool
+    rls: RlsMode
+    data: str | Path | None
+    pool_size: int
+    token_counter: TokenCounter | None
+
+
+def connect(url: str | None = None, **given: Unpack[Given]) -> Store:
+    """Open a blocking store.
+
+    The database is `url`, or the embedded PostgreSQL with its data in the folder `data`, else
+    THREADKEEP_URL, else DATABASE_URL, else the embedded one in its `default_folder()`. An embedded
+    server is started or joined, migrated, and announced once as a ThreadkeepWarning. On a URL the
+    tables must be there, in `schema` ("threadkeep"): SchemaMismatchError names the command, and
+    `migrate=True` makes them. `admin_url`, else THREADKEEP_ADMIN_URL, is for `store.admin()`.
+
+    With `rls=True`, the default, a role that bypasses row-level security is warned about; with
+    "required" it is a ForbiddenError; False is for tables migrated without it. `pool_size` (10) is
+    how many connections there are at most. `token_counter` counts the tokens of a payload's JSON
+    text, a quarter of its bytes by default. UnavailableError if the server cannot be reached.
+    """
+    return _open(settings(url, **given))
+
+
+class connect_async:  # noqa: N801  a call that is awaited or entered, spelt as the function it is
+    """Open an AsyncStore: `await connect_async(...)`, or `async with connect_async(...) as store`.
+
+    Arguments and errors are those of `connect`.
+    """
+
+    def __init__(self, url: str | None = None, **given: Unpack[Given]) -> None:
+        self._settings = settings(url, **given)
+        self._store: AsyncStore | None = None
+
+    def __await__(self) -> Generator[Any, Any, AsyncStore]:
+        return _open_async(self._settings).__await__()
+
+    async def __aenter__(self) -> AsyncStore:
+        self._store = await self
+        return self._store
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._store is not None:
+            await self._store.close()
+
+
+class open_migrations:  # noqa: N801
+    """The migrations of a database as a context, without asking whether they are applied.
+
+    With no URL configured the embedded server is started, and its owner role is used.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        options: Options,
+        data: str | Path | None = None,
+    ) -> None:
+        self._settings = settings(url, schema=options.schema, rls=options.rls, data=data)
+        self._options = options
+
+    def __enter__(self) -> Migrations:
+        from threadkeep.drivers.psycopg import PsycopgExecutor
+
+        self._target = _target(self._settings, announce=False)
+        server = self._target.server
+        url = server.owner_url if server else self._target.url
+        try:
+            self._ex = PsycopgExecutor.open(url, pool_size=1)
+        except BaseException:
+            self._target.leave()
+            raise
+        return Migrations(AsyncMigrations(self._ex, self._options))
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        step(self._ex.close())
+        self._target.leave()
+
+
+def _open(given: Settings) -> Store:
+    from threadkeep.drivers.psycopg import PsycopgExecutor
+
+    target = _prepare(given)
+    opened: list[PsycopgExecutor] = []
+
+    async def close() -> None:
+        for ex in opened:
+            await ex.close()
+        target.leave()
+
+    try:
+        opened.append(PsycopgExecutor.open(target.url, pool_size=given.pool_size))
+        opened.append(PsycopgExecutor.later(target.admin_url, pool_size=2))
+        store = _store(given, opened[0], opened[1], close)
+        _judge(given, step(store.migrations.check()))
+        return Store(store)
+    except BaseException:
+        step(close())
+        raise
+
+
+async def _open_async(given: Settings) -> AsyncStore:
+    from threadkeep.drivers.asyncpg import AsyncpgExecutor
+
+    target = await asyncio.to_thread(_prepare, given)
+    opened: list[AsyncpgExecutor] = []
+
+    async def close() -> None:
+        for ex in opened:
+            await ex.close()
+        await asyncio.to_thread(target.leave)
+
+    try:
+        opened.append(await AsyncpgExecutor.open(target.url, pool_size=given.pool_size))
+        opened.append(await AsyncpgExecutor.later(target.admin_url, pool_size=2))
+        store = _store(given, opened[0], opened[1], close)
+        _judge(given, await store.migrations.check())
+    except BaseException:
+        await close()
+        raise
+    return store
+
+
+def _store(
+    given: Settings, ex: Executor, admin: Executor, close: Callable[[], Awaitable[None]]
+) -> AsyncStore:
+    return AsyncStore(
+        ex,
+        statements(given.options.schema),
+        given.drafting,
+        options=given.options,
+        admin=admin,
+        close=close,
+    )
+
+
+def _prepare(given: Settings) -> _Target:
+    """Start what must be started and migrate what shall be migrated; blocking."""
+    from threadkeep.drivers.psycopg import PsycopgExecutor
+
+    target = _target(given, announce=True)
+    if target.server is None and not given.migrate:
+        return target
+    try:
+        url = target.server.owner_url if target.server else target.url
+        ex = PsycopgExecutor.open(url, pool_size=1)
+        try:
+            step(AsyncMigrations(ex, given.options).up())
+        finally:
+            step(ex.close())
+    except BaseException:
+        target.leave()
+        raise
+    return target
+
+
+def _target(given: Settings, *, announce: bool) -> _Target:
+    if given.url is not None:
+        return _Target(given.url, given.admin_url or given.url)
+    from threadkeep.drivers import embedded
+
+    server = embedded.start(given.data)
+    if announce:
+        _warn(f"using the embedded PostgreSQL in {server.folder}")
+    return _Target(server.url, server.admin_url, server)
+
+
+def _judge(given: Settings, standing: Standing) -> None:
+    """Say what is wrong with the role or the tables for what was asked of row-level security."""
+    if not given.rls:
+        return
+    if not (standing.rls_enabled and standing.rls_forced):
+        raise SchemaMismatchError(
+            "row-level security is off on the tables, and rls=False was not given",
+            command="threadkeep migrate up",
+        )
+    if standing.bypasses_rls:
+        if given.rls == "required":
+            raise ForbiddenError("the database role bypasses row-level security; use the app role")
+        _warn(
+            "the database role bypasses row-level security: only the statements themselves keep "
+            "owners apart; connect as the app role"
+        )
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, ThreadkeepWarning, stacklevel=2)
+
+
+def _plain(url: str) -> str:
+    """The URL without the driver that SQLAlchemy puts into its scheme."""
+    return _DRIVER.sub("postgresql://", url)

@@ -1,0 +1,166 @@
+"""AsyncStore and the owner's handle: what async users hold."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from threadkeep.core import migrations as core_migrations
+from threadkeep.core import threads as core_threads
+from threadkeep.core.drafts import Drafting
+from threadkeep.core.drift import Finding, verify
+from threadkeep.core.migrations import MigrationState, Options, Standing, UpReport
+from threadkeep.core.migrations import script as migration_sql
+from threadkeep.core.scope import Scope
+from threadkeep.store.messages import Messages
+from threadkeep.store.pages import PageCall
+from threadkeep.store.threads import StatusFilter, Threads
+from threadkeep.values.errors import ForbiddenError
+from threadkeep.values.page import Order, Page
+from threadkeep.values.ports import Executor, Statement
+from threadkeep.values.thread import Thread
+
+__all__ = [
+    "Admin",
+    "AllThreads",
+    "AsyncStore",
+    "Messages",
+    "Migrations",
+    "Options",
+    "Owner",
+    "PageCall",
+    "Standing",
+    "Threads",
+    "migration_sql",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The handle of one owner, or of one user inside it. Nothing else can be reached from here."""
+
+    owner_id: str
+    user_id: str | None
+    threads: Threads
+    messages: Messages
+
+
+@dataclass(frozen=True, slots=True)
+class AllThreads:
+    """The threads of all owners."""
+
+    _ready: Callable[[], Awaitable[Executor]]
+    _sql: Mapping[str, Statement]
+
+    def list(
+        self,
+        *,
+        status: StatusFilter = "all",
+        order: Order = "asc",
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> PageCall[Thread]:
+        """Threads across owners, in the order of their keys, so owner by owner."""
+
+        async def read(at: str | None) -> Page[Thread]:
+            return await core_threads.page_of_all(
+                await self._ready(), self._sql, status=status, order=order, limit=limit, cursor=at
+            )
+
+        return PageCall(read, cursor)
+
+
+@dataclass(frozen=True, slots=True)
+class Admin:
+    """What only the admin role may do. ForbiddenError at the first use by any other role."""
+
+    threads: AllThreads
+
+
+@dataclass(frozen=True, slots=True)
+class Migrations:
+    """The schema: bring it up, tell its state, hold the database against it."""
+
+    _ex: Executor
+    options: Options
+
+    async def up(self) -> UpReport:
+        """Apply what is pending, in one transaction; safe when two processes do it at once."""
+        return await core_migrations.up(self._ex, self.options)
+
+    async def status(self) -> tuple[MigrationState, ...]:
+        """Each migration and whether it is applied."""
+        return await core_migrations.status(self._ex, self.options)
+
+    async def verify(self) -> tuple[Finding, ...]:
+        """All differences between the database and what this version expects; none is good."""
+        return await verify(self._ex, self.options)
+
+    async def check(self) -> Standing:
+        """How the schema and the role stand; SchemaMismatchError if it is not this version's."""
+        return await core_migrations.check(self._ex, self.options)
+
+
+class AsyncStore:
+    """Conversations on PostgreSQL. Made by `connect_async`; close it, or use it as a context."""
+
+    def __init__(
+        self,
+        ex: Executor,
+        sql: Mapping[str, Statement],
+        drafting: Drafting,
+        *,
+        options: Options,
+        admin: Executor,
+        close: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._ex = ex
+        self._sql = sql
+        self._drafting = drafting
+        self._admin = admin
+        self._admin_may: bool | None = None
+        self._close = close
+        self._closed = False
+        self.migrations = Migrations(ex, options)
+
+    def owner(self, owner_id: str, user: str | None = None) -> Owner:
+        """The handle of an owner; with `user`, of that person's threads only.
+
+        No I/O. InvalidError for an id that is none.
+        """
+        scope = Scope.of(self._ex, self._sql, owner_id, user)
+        return Owner(owner_id, user, Threads(scope), Messages(scope, self._drafting))
+
+    def admin(self) -> Admin:
+        """What reaches across owners. No I/O; ForbiddenError at use if the role may not."""
+        return Admin(AllThreads(self._admin_ready, self._sql))
+
+    async def close(self) -> None:
+        """Wait for calls under way and disconnect; calls after it raise UnavailableError."""
+        if not self._closed:
+            self._closed = True
+            await self._close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def _admin_ready(self) -> Executor:
+        if self._admin_may is None:
+            standing = await core_migrations.check(self._admin, self.migrations.options)
+            self._admin_may = standing.bypasses_rls or standing.is_admin or not standing.rls_enabled
+        if not self._admin_may:
+            raise ForbiddenError(
+                "the database role is not the admin role and does not bypass row-level security; "
+                "give its URL as admin_url or THREADKEEP_ADMIN_URL"
+            )
+        return self._admin

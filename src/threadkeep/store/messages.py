@@ -1,0 +1,320 @@
+"""The messages of an owner's threads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, overload
+
+from threadkeep import dialects
+from threadkeep.core import append as appending
+from threadkeep.core import messages as core
+from threadkeep.core import windows
+from threadkeep.core.append import HEAD, Place
+from threadkeep.core.drafts import Draft, Drafting, check_batch, check_time
+from threadkeep.core.scope import Scope
+from threadkeep.core.windows import Extent
+from threadkeep.dialects.convert import to_native
+from threadkeep.store.pages import PageCall
+from threadkeep.values.errors import InvalidError
+from threadkeep.values.ids import check_id
+from threadkeep.values.message import Message, Status
+from threadkeep.values.page import Order, Page, Window
+from threadkeep.values.parts import Json
+from threadkeep.values.ports import Dialect
+from threadkeep.values.unset import UNSET, Unset
+
+Items = Message | Json | Sequence[Message] | Sequence[Json]
+
+# Inside Messages, `list` is the method.
+Stored = list[Message]
+Drafts = list[Draft]
+
+
+@dataclass(frozen=True, slots=True)
+class Messages:
+    """The messages of the threads that a handle reaches.
+
+    Without `dialect` everything is a Message. With it, items are native ones: decoded JSON values,
+    or their text or bytes, which are kept verbatim.
+    """
+
+    _scope: Scope
+    _drafting: Drafting
+
+    async def append(
+        self,
+        thread_id: str,
+        items: Items,
+        *,
+        dialect: str | None = None,
+        parent: str | Unset | None = UNSET,
+        expected_head: str | Unset | None = UNSET,
+        on_conflict: Literal["error", "sibling"] = "error",
+        created_at: datetime | None = None,
+        active_at: datetime | None = None,
+    ) -> Stored:
+        """Store one message or many, in order, all or none, and return them as stored.
+
+        Makes the thread if it is absent. The batch goes under the head, or under `parent` (None: a
+        new root beside the others). With `expected_head` the head must be that message (None: no
+        message), else ConflictError (`head_moved`); with `on_conflict="sibling"` the batch then
+        becomes a sibling. Messages without an id get one. What is stored already, the same id with
+        the same content, is returned and not stored again; another content is a ConflictError
+        (`message_differs`). The last message stored becomes the head. NotFoundError for an unknown
+        `parent`, or where the thread is another user's.
+        """
+        drafts = check_batch(self._drafts(items, dialect, created_at))
+        place = _place(parent, expected_head, on_conflict)
+        active_at = check_time("active_at", active_at)
+        return await appending.append(self._scope, thread_id, drafts, place, active_at=active_at)
+
+    @overload
+    async def get(self, thread_id: str, message_id: str) -> Message: ...
+    @overload
+    async def get(self, thread_id: str, message_id: str, *, dialect: str) -> Json: ...
+    async def get(self, thread_id: str, message_id: str, *, dialect: str | None = None) -> Any:
+        """The message. NotFoundError if it or the thread is unknown."""
+        reader = _reader(dialect)
+        message = await core.get(self._scope, thread_id, message_id)
+        return to_native([message], reader)[0] if reader else message
+
+    @overload
+    def list(
+        self,
+        thread_id: str,
+        *,
+        tree: bool = ...,
+        leaf: str | None = ...,
+        order: Order = ...,
+        limit: int = ...,
+        cursor: str | None = ...,
+        since: int | None = ...,
+        last: int | None = ...,
+    ) -> PageCall[Message]: ...
+    @overload
+    def list(
+        self,
+        thread_id: str,
+        *,
+        tree: bool = ...,
+        leaf: str | None = ...,
+        order: Order = ...,
+        limit: int = ...,
+        cursor: str | None = ...,
+        since: int | None = ...,
+        last: int | None = ...,
+        dialect: str,
+    ) -> PageCall[Json]: ...
+    def list(
+        self,
+        thread_id: str,
+        *,
+        tree: bool = False,
+        leaf: str | None = None,
+        order: Order = "asc",
+        limit: int = 50,
+        cursor: str | None = None,
+        since: int | None = None,
+        last: int | None = None,
+        dialect: str | None = None,
+    ) -> PageCall[Any]:
+        """Messages by seq: `await` for a page of `limit` (1 to 1000), `async for` for all.
+
+        Along the path to the head, or to `leaf`; with `tree` all of the thread. `since` leaves out
+        what has that seq or a lower one. `last` is one page of the newest, oldest first. Empty for
+        an unknown thread; NotFoundError for an unknown `leaf`; InvalidCursorError for a cursor of
+        another list.
+        """
+
+        async def read(at: str | None) -> Page[Any]:
+            reader = _reader(dialect)
+            if last is not None:
+                if at is not None:
+                    raise InvalidError("last", "must not be given together with cursor")
+                page = await core.last(
+                    self._scope, thread_id, last, tree=tree, leaf=leaf, since=since
+                )
+            else:
+                page = await core.page(
+                    self._scope,
+                    thread_id,
+                    tree=tree,
+                    leaf=leaf,
+                    order=order,
+                    limit=limit,
+                    cursor=at,
+                    since=since,
+                )
+            if reader is None:
+                return page
+            return Page(tuple(to_native(page.items, reader)), page.next, page.previous)
+
+        return PageCall(read, cursor)
+
+    @overload
+    async def window(
+        self,
+        thread_id: str,
+        *,
+        turns: int | None = ...,
+        tokens: int | None = ...,
+        messages: int | None = ...,
+        leaf: str | None = ...,
+        keep_system: bool = ...,
+        steady: int = ...,
+    ) -> Window[Message]: ...
+    @overload
+    async def window(
+        self,
+        thread_id: str,
+        *,
+        turns: int | None = ...,
+        tokens: int | None = ...,
+        messages: int | None = ...,
+        leaf: str | None = ...,
+        keep_system: bool = ...,
+        steady: int = ...,
+        dialect: str,
+    ) -> Window[Json]: ...
+    async def window(
+        self,
+        thread_id: str,
+        *,
+        turns: int | None = None,
+        tokens: int | None = None,
+        messages: int | None = None,
+        leaf: str | None = None,
+        keep_system: bool = False,
+        steady: int = 1,
+        dialect: str | None = None,
+    ) -> Window[Any]:
+        """What a model gets: the end of the path to the head, or to `leaf`, oldest first.
+
+        Exactly one of: the last `turns`; what fits into `tokens`, by the counts stored with the
+        messages; the last `messages`, and back from there to where a window may start. Never parts
+        a tool call from its result. Fewer turns than asked for give the whole path; 0 gives
+        nothing; the ceiling is 1 000 messages. `keep_system` puts the system messages from before
+        the first turn in front, 16 at most. With `steady=k` the start stays for k turns: a window
+        of turns then has up to k - 1 turns more, one of tokens up to k - 1 turns less. Empty for an
+        unknown thread; NotFoundError for an unknown `leaf`.
+        """
+        reader = _reader(dialect)
+        extent = Extent(turns, tokens, messages, steady)
+        found = await windows.window(
+            self._scope, thread_id, extent, leaf=leaf, keep_system=keep_system
+        )
+        if reader is None:
+            return found
+        return Window(to_native(found, reader), truncated=found.truncated, tokens=found.tokens)
+
+    async def siblings(self, thread_id: str, message_id: str) -> Stored:
+        """The messages with the same parent, this one included, by seq; NotFoundError if none."""
+        return await core.siblings(self._scope, thread_id, message_id)
+
+    async def update(
+        self,
+        thread_id: str,
+        message_id: str,
+        item: Message | Json | Unset = UNSET,
+        *,
+        dialect: str | None = None,
+        metadata: Mapping[str, Json] | Unset | None = UNSET,
+        status: Status | Unset = UNSET,
+        parent: str | Unset | None = UNSET,
+    ) -> Message:
+        """Rewrite a message in its place, or append it if its id is new (`parent` as in append).
+
+        Position, parent and created_at stay. `metadata` replaces the old, None clears it; a Message
+        brings its own metadata, if it has any, and its status. NotFoundError for an unknown
+        thread, or an unknown message without `item`. ConflictError where the role (`role_fixed`)
+        or the start of a turn (`starts_fixed`) would change.
+        """
+        check_id("message_id", message_id)
+        draft = None
+        if item is not UNSET:
+            draft = self._draft_as(message_id, item, dialect)
+            if isinstance(item, Message) and dialect is None:
+                status = item.status if status is UNSET else status
+                if metadata is UNSET and item.metadata is not None:
+                    metadata = item.metadata
+        return await core.update(
+            self._scope,
+            thread_id,
+            message_id,
+            draft,
+            metadata=metadata,
+            status=status,
+            parent=parent,
+        )
+
+    async def delete(self, thread_id: str, message_id: str) -> bool:
+        """Remove a message; its children go to its parent. False if it is unknown."""
+        return await core.delete(self._scope, thread_id, message_id)
+
+    async def truncate(self, thread_id: str, message_id: str) -> int:
+        """Remove a message and all below it, not other branches; how many, 0 if it is unknown."""
+        return await core.truncate(self._scope, thread_id, message_id)
+
+    async def pop_last(self, thread_id: str) -> Message | None:
+        """Remove the head and return it; None if there is none.
+
+        Concurrent calls get different messages. ConflictError (`has_children`) where the head is
+        an inner message.
+        """
+        return await core.pop_last(self._scope, thread_id)
+
+    async def replace_all(
+        self, thread_id: str, items: Items, *, dialect: str | None = None
+    ) -> Stored:
+        """Put these messages in the place of all in the thread, in one transaction.
+
+        Makes the thread if it is absent; no items clear it. seq goes on, turns count from one.
+        """
+        drafts = self._drafts(items, dialect, None)
+        return await core.replace_all(
+            self._scope, thread_id, check_batch(drafts) if drafts else drafts
+        )
+
+    async def count(self, thread_id: str, *, tree: bool = False, leaf: str | None = None) -> int:
+        """How many messages the path to the head or to `leaf` has, or the whole tree."""
+        return await core.count(self._scope, thread_id, tree=tree, leaf=leaf)
+
+    def _drafts(
+        self,
+        items: Items,
+        dialect: str | None,
+        created_at: datetime | None,
+        id: str | None = None,
+    ) -> Drafts:
+        check_time("created_at", created_at)
+        writer = _reader(dialect)
+        listed = list(items) if isinstance(items, list | tuple) else [items]
+        if writer is None:
+            return [self._drafting.message(i, created_at=created_at, id=id) for i in listed]
+        return [self._drafting.native(i, writer, created_at=created_at, id=id) for i in listed]
+
+    def _draft_as(self, message_id: str, item: Message | Json, dialect: str | None) -> Draft:
+        if isinstance(item, list | tuple):
+            raise InvalidError("item", "must be one message")
+        return self._drafts(item, dialect, None, id=message_id)[0]
+
+
+def _reader(dialect: str | None) -> Dialect | None:
+    return None if dialect is None else dialects.get(dialect)
+
+
+def _place(
+    parent: str | Unset | None, expected_head: str | Unset | None, on_conflict: str
+) -> Place:
+    for field, value in (("parent", parent), ("expected_head", expected_head)):
+        if value is not None and value is not UNSET:
+            check_id(field, value)
+    if on_conflict not in ("error", "sibling"):
+        raise InvalidError("on_conflict", "must be error or sibling")
+    if expected_head is UNSET:
+        return HEAD if parent is UNSET else Place(parent)
+    if parent is not UNSET:
+        raise InvalidError("parent", "must not be given together with expected_head")
+    return Place(expected_head, check=on_conflict == "error")
