@@ -1,0 +1,1 @@
+"""For tests: the contract suite, fixtures, strategies and the plain-Python model."""

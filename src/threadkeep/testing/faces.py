@@ -1,0 +1,77 @@
+"""A blocking store with the face of an async one, so that one suite checks both.
+
+Each call runs in a thread of its own, as a server's workers do, so calls made at once really meet
+in the database. Nothing is listed here: what the store has is looked up by name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Generator
+
+    from threadkeep.sync import Store
+
+
+class AwaitedStore:
+    """The blocking store behind await."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def owner(self, owner_id: str, user: str | None = None) -> AwaitedHandle:
+        """The handle of an owner."""
+        return AwaitedHandle(self._store.owner(owner_id, user=user))
+
+    def admin(self) -> AwaitedHandle:
+        """The handle of the admin."""
+        return AwaitedHandle(self._store.admin())
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await asyncio.to_thread(self._store.close)
+
+
+class AwaitedHandle:
+    """A handle: its parts behind await, its plain attributes as they are."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        return AwaitedPart(found) if name in ("threads", "messages") else found
+
+
+class AwaitedPart:
+    """The methods of a part of a handle, behind await."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def __dir__(self) -> list[str]:
+        return [name for name in dir(self._inner) if not name.startswith("_")]
+
+    def __getattr__(self, name: str) -> Any:
+        method: Callable[..., Any] = getattr(self._inner, name)
+
+        def call(*args: Any, **named: Any) -> Awaited:
+            return Awaited(lambda: method(*args, **named))
+
+        return call
+
+
+class Awaited:
+    """One call: `await` for its answer, `async for` over what iterating the answer gives."""
+
+    def __init__(self, call: Callable[[], Any]) -> None:
+        self._call = call
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return asyncio.to_thread(self._call).__await__()
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        for item in await asyncio.to_thread(lambda: list(self._call())):
+            yield item

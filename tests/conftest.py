@@ -1,0 +1,5 @@
+"""All tests may use the fixtures that ship with the package."""
+
+from __future__ import annotations
+
+pytest_plugins = ["threadkeep.testing.fixtures"]
