@@ -27,7 +27,9 @@ SOME_ID = "01a1fdd8-9a0b-761e-907b-d54b43c14572"
 
 
 def drawn(out: str) -> str:
-    """What the demo wrote, with the id of the README and without blanks at the ends of lines."""
+    """What the demo wrote, with the README's id and program, without blanks at line ends."""
+    out = out.replace(f"{sys.executable} -m threadkeep", ".venv/bin/threadkeep")
+    out = out.replace("\n  threadkeep show", "\n  .venv/bin/threadkeep show")
     lines = [line.rstrip() for line in out.strip("\n").splitlines()]
     return re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", SOME_ID, "\n".join(lines))
 
@@ -54,7 +56,7 @@ def test_the_demo_runs_on_nothing_twice() -> None:
         assert drawn(ended.stdout) in README.read_text("utf-8")
     again = ended.stdout.splitlines()[-1].split()
     shown = subprocess.run(
-        [sys.executable, "-m", *again],
+        again,
         env=kept | {"THREADKEEP_DATA": str(data)},
         check=False,
         capture_output=True,

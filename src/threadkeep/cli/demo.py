@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import subprocess
 import sys
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.padding import Padding
@@ -167,7 +169,7 @@ def _windowed(window: Window[Message]) -> Check:
 
 def _tell(screen: Screen, play: Play, database: Database) -> None:
     path = {step.message.id for step in path_of([s.message for s in play.tree], play.window[-1].id)}
-    again = ["threadkeep", "show", play.thread_id, "--owner", story.OWNER, *database.options()]
+    again = [*_program(), "show", play.thread_id, "--owner", story.OWNER, *database.options()]
     screen.print(
         Text(
             f"\nStored: {len(play.tree)} messages, with tool calls and an edited question", "bold"
@@ -186,6 +188,15 @@ def _tell(screen: Screen, play: Play, database: Database) -> None:
         Text("\nIt is kept. See it again:", "bold"),
         f"  {shlex.join(again)}",
     )
+
+
+def _program() -> list[str]:
+    """How the reader can call this program: by its name only where the shell would find it."""
+    if shutil.which("threadkeep"):
+        return ["threadkeep"]
+    if Path(sys.argv[0]).name == "threadkeep":
+        return [sys.argv[0]]
+    return [sys.executable, "-m", "threadkeep"]
 
 
 def _table(steps: Sequence[Step], path: set[str | None]) -> Table:

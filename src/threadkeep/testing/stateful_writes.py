@@ -30,9 +30,13 @@ if TYPE_CHECKING:
 class WriteRules(Base):
     """Append, retry, update, delete, truncate, pop_last, replace_all."""
 
-    @initialize(batch=news, more=news)
-    def begin(self, batch: list[Message], more: list[Message]) -> None:
-        self.send(None, "t0", [*batch, *more], {})
+    @initialize(batch=news, more=news, at=picks, metadata=metadata_values)
+    def begin(self, batch: list[Message], more: list[Message], at: int, metadata: Any) -> None:
+        """A thread with some metadata and two branches."""
+        self.call(self.handles[None].threads.create, "t0", metadata=metadata)
+        self.models[None].create("t0", metadata=metadata)
+        self.send(None, "t0", batch, {})
+        self.send(None, "t0", more, self.place("t0", "parent", at % len(batch)))
 
     @rule(batch=news)
     def go_on(self, batch: list[Message]) -> None:
@@ -140,7 +144,7 @@ class WriteRules(Base):
         user=users,
         thread=threads,
         message=picks,
-        name=st.sampled_from(["delete", "delete", "delete", "truncate"]),
+        name=st.sampled_from(["delete", "delete", "truncate"]),
     )
     def remove(self, user: Any, thread: str, message: int, name: str) -> None:
         self.touched, id_ = thread, self.pick(thread, message)
