@@ -103,7 +103,7 @@ async def window(
     if leaf is not None and not tail.entries:
         raise NotFoundError("message", leaf)
     start = _start(tail, extent)
-    if not (tail.rooted or tail.full) and (start == 0 or _unanswered(tail, start)):
+    if not (tail.rooted or tail.full) and (start == 0 or _unanswered(tail, start, extent)):
         tail = await _read(scope, thread_id, leaf, (None, None, None), keep_system)
         start = _start(tail, extent)
     return _cut(tail, extent, start)
@@ -230,11 +230,15 @@ def _parted(tail: Tail, start: int) -> list[int]:
     return found
 
 
-def _unanswered(tail: Tail, start: int | None) -> bool:
-    """Whether the call of a result in the window may stand before all rows that were read."""
+def _unanswered(tail: Tail, start: int | None, extent: Extent) -> bool:
+    """Whether the call of a result that counts may stand before all rows that were read."""
+    if start is None:
+        return False
+    # A steady budget moved its start forward, from one that results before it may rule out.
+    first = 0 if extent.tokens is not None and extent.steady > 1 else start
     opened: set[str] = set()
     for i, entry in enumerate(tail.entries):
-        if start is not None and i >= start and not entry.answers <= opened:
+        if i >= first and not entry.answers <= opened:
             return True
         opened |= entry.calls
     return False

@@ -218,6 +218,15 @@ class WindowsContract(Contract):
         small = sum(m.tokens or 0 for m in stored[-3:])
         assert await window(chat, "t", tokens=small, steady=4) == ["a11", "u12", "a12"]
 
+    async def test_a_steady_budget_knows_the_calls_before_it(self, chat: Owner) -> None:
+        """Where a steady window may start depends on calls that lie far before it."""
+        sent = [user("u1"), asks("c", "x"), says("f1"), says("f2"), user("u2"), asks("d", "y")]
+        sent += [user("u3"), tells("s", "y"), tells("r", "x"), user("u4"), user("u5")]
+        stored = await chat.messages.append("t", sent)
+        budget = sum(m.tokens or 0 for m in stored[4:])
+        assert await window(chat, "t", tokens=budget) == ["u4", "u5"]
+        assert await window(chat, "t", tokens=budget, steady=2) == ["u5"]
+
     async def test_a_window_of_another_leaf(self, chat: Owner) -> None:
         """leaf= reads the window of another branch."""
         await chat.messages.append("t", turns(1, 2))
