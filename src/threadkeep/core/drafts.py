@@ -83,8 +83,7 @@ class Drafting:
         said = message.id or traits.id
         if id is not None and said is not None and said != id:
             raise InvalidError("item", "must have the id message_id, or none")
-        if message.status not in _STATUSES:
-            raise InvalidError("status", f"must be one of {', '.join(_STATUSES)}")
+        check_status(message.status)
         check_id("format", message.format)
         return Draft(
             id=check_id("message_id", id or said or new_id()),
@@ -112,6 +111,12 @@ def check_batch(drafts: Sequence[Draft]) -> Sequence[Draft]:
     if len({draft.id for draft in drafts}) != len(drafts):
         raise InvalidError("items", "must not hold the same message id twice")
     return drafts
+
+
+def check_status(value: str) -> None:
+    """Raise InvalidError if `value` is no status of a message."""
+    if value not in _STATUSES:
+        raise InvalidError("status", f"must be one of {', '.join(_STATUSES)}")
 
 
 def check_time(field: str, value: object) -> datetime | None:

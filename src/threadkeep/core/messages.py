@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import get_args
 
 from threadkeep.core import append as appending
 from threadkeep.core.cursors import Found, Stretch, check_limit, read_page
-from threadkeep.core.drafts import Draft
+from threadkeep.core.drafts import Draft, check_status
 from threadkeep.core.rows import SEQ, messages_of
 from threadkeep.core.scope import Scope
 from threadkeep.core.threads import check_order, lock, point
 from threadkeep.values import jsontext
 from threadkeep.values.errors import ConflictError, InvalidError, NotFoundError
 from threadkeep.values.ids import check_id
-from threadkeep.values.message import Message, Status
+from threadkeep.values.message import Message
 from threadkeep.values.page import Order, Page
 from threadkeep.values.parts import Json
 from threadkeep.values.ports import Row, Transaction
 from threadkeep.values.unset import UNSET, Unset
 
-_STATUSES: tuple[str, ...] = get_args(Status)
 _BEYOND = 2**63 - 1
 
 
@@ -131,8 +129,8 @@ async def update(
     check_id("message_id", message_id)
     if parent is not UNSET and parent is not None:
         check_id("parent", parent)
-    if status is not UNSET and status not in _STATUSES:
-        raise InvalidError("status", f"must be one of {', '.join(_STATUSES)}")
+    if status is not UNSET:
+        check_status(status)
     text = None if metadata is UNSET else jsontext.check_metadata(metadata, "metadata")
     async with scope.ex.transaction(scope.key) as tx:
         key, *_ = await lock(scope, thread_id, tx)
@@ -164,7 +162,7 @@ async def delete(scope: Scope, thread_id: str, message_id: str) -> bool:
         key, head, seq, parent = found
         await tx.fetch(scope.sql["message_reparent"], scope.key, key, seq, parent)
         await tx.fetch(scope.sql["message_delete"], scope.key, key, seq)
-        await point(scope, tx, key, parent if head == seq else head, removed=1, structure=1)
+        await point(scope, tx, key, parent if head == seq else head, removed=1)
         return True
 
 
@@ -179,7 +177,7 @@ async def truncate(scope: Scope, thread_id: str, message_id: str) -> int:
         rows = await tx.fetch(scope.sql["messages_truncate"], scope.key, key, seq)
         gone = {row[0] for row in rows}
         head = parent if head in gone else head
-        await point(scope, tx, key, head, removed=len(gone), structure=1)
+        await point(scope, tx, key, head, removed=len(gone))
         return len(gone)
 
 
@@ -199,7 +197,7 @@ async def pop_last(scope: Scope, thread_id: str) -> Message | None:
                 "has_children", "messages hang below the head", id=popped.id, head=popped.id
             )
         place = await tx.fetch(scope.sql["message_delete"], scope.key, key, head)
-        await point(scope, tx, key, place[0][1], removed=1, structure=1)
+        await point(scope, tx, key, place[0][1], removed=1)
         return popped
 
 
@@ -210,7 +208,7 @@ async def replace_all(scope: Scope, thread_id: str, drafts: Sequence[Draft]) -> 
             await scope.on_thread("thread_create", thread_id, *[None] * 7, over=tx)
         key, *_ = await lock(scope, thread_id, tx)
         gone = await tx.fetch(scope.sql["messages_clear"], scope.key, key)
-        await point(scope, tx, key, None, removed=len(gone), structure=1)
+        await point(scope, tx, key, None, removed=len(gone))
         if not drafts:
             return []
         rows = await appending.insert(scope, thread_id, drafts, appending.HEAD, over=tx)

@@ -10,7 +10,7 @@ from threadkeep.values.message import Message
 from threadkeep.values.ports import Row
 from threadkeep.values.thread import Thread
 
-SEQ, PARENT_SEQ, PARENT_ID, MESSAGE_ID = 0, 1, 2, 5
+SEQ, PARENT_SEQ, MESSAGE_ID = 0, 1, 5
 
 
 def thread_of(row: Row) -> Thread:

@@ -48,8 +48,7 @@ class ThreadFilter:
         metadata: Mapping[str, Json] | None,
     ) -> ThreadFilter:
         """A checked filter. A handle of one user cannot ask for another."""
-        if status != "all" and status not in _STATUSES:
-            raise InvalidError("status", f"must be all or one of {', '.join(_STATUSES)}")
+        wanted = _wanted_status(status)
         if user is not None:
             check_id("user", user)
             if scope.user_id is not None and user != scope.user_id:
@@ -57,7 +56,7 @@ class ThreadFilter:
         if external_id is not None:
             check_id("external_id", external_id)
         return cls(
-            None if status == "all" else status,
+            wanted,
             scope.user_id or user,
             external_id,
             jsontext.check_metadata(metadata, "metadata"),
@@ -153,14 +152,13 @@ async def page_of_all(
 ) -> Page[Thread]:
     """A page of the threads of all owners, by their keys: for the admin role."""
     ascending = check_order(order) == "asc"
-    if status != "all" and status not in _STATUSES:
-        raise InvalidError("status", f"must be all or one of {', '.join(_STATUSES)}")
+    wanted = _wanted_status(status)
 
     async def fetch(stretch: Stretch) -> Found[Thread]:
         up = stretch.forward == ascending
         start = stretch.after or ((-_FAR - 1, -1) if up else (_FAR, _FAR))
         name = "threads_of_all_up" if up else "threads_of_all_down"
-        rows = await ex.fetch(sql[name], *start, None if status == "all" else status, stretch.count)
+        rows = await ex.fetch(sql[name], *start, wanted, stretch.count)
         return Found([((row[0], row[1]), thread_of(row[2:])) for row in rows])
 
     identity = ("threads of all", status, order)
@@ -253,7 +251,7 @@ async def set_head(scope: Scope, thread_id: str, message_id: str) -> Thread:
         place = await tx.fetch(scope.sql["message_place"], scope.key, key, message_id)
         if not place:
             raise NotFoundError("message", message_id)
-        return await point(scope, tx, key, place[0][0], revision=1)
+        return await point(scope, tx, key, place[0][0])
 
 
 async def fork(
@@ -292,20 +290,26 @@ async def lock(scope: Scope, thread_id: str, tx: Transaction) -> Row:
 
 
 async def point(
-    scope: Scope,
-    tx: Transaction,
-    key: int,
-    head: int | None,
-    *,
-    revision: int = 0,
-    removed: int = 0,
-    structure: int = 0,
+    scope: Scope, tx: Transaction, key: int, head: int | None, *, removed: int | None = None
 ) -> Thread:
-    """Point a locked thread's head at the message with this seq, and count what was removed."""
+    """Point a locked thread's head at the message with this seq.
+
+    With `removed`, because so many messages went: that is a new structure, not a new revision.
+    """
+    revision, structure = (1, 0) if removed is None else (0, 1)
     rows = await tx.fetch(
-        scope.sql["thread_set_head"], scope.key, key, head, revision, removed, structure
+        scope.sql["thread_set_head"], scope.key, key, head, revision, removed or 0, structure
     )
     return thread_of(rows[0])
+
+
+def _wanted_status(status: str) -> str | None:
+    """The status to look for, None for all; InvalidError for what is neither."""
+    if status == "all":
+        return None
+    if status not in _STATUSES:
+        raise InvalidError("status", f"must be all or one of {', '.join(_STATUSES)}")
+    return status
 
 
 def check_order(order: object) -> Order:
