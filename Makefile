@@ -8,6 +8,8 @@ BIN := .venv/bin
 READY := .venv/.ready
 WORKERS ?= 2
 POSTGRES15 := /usr/lib/postgresql/15/bin/initdb
+PGBOUNCER := /usr/sbin/pgbouncer
+POLICY := /usr/sbin/policy-rc.d
 CREATECLUSTER := /etc/postgresql-common/createcluster.conf
 
 # Runs the generator on an embedded server of its own.
@@ -20,7 +22,7 @@ with embedded.start(Path(sys.argv[1])) as server:
 endef
 export GENERATE
 
-.PHONY: help demo test prove lint format generate postgres15 clean
+.PHONY: help demo test prove bench lint format generate postgres15 pgbouncer clean
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z0-9]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -28,11 +30,14 @@ help: ## Show this list.
 demo: $(READY) ## Store a conversation, read it back in another process, lose nothing.
 	@$(BIN)/threadkeep demo
 
-test: $(READY) postgres15 ## Run the tests.
+test: $(READY) pgbouncer ## Run the tests.
 	$(BIN)/pytest -n $(WORKERS) -m "not prove"
 
-prove: $(READY) postgres15 ## Run the long proofs.
+prove: $(READY) pgbouncer ## Run the long proofs.
 	$(BIN)/pytest -m prove
+
+bench: $(READY) ## Measure the store beside raw statements; about three minutes.
+	@$(BIN)/python -m bench
 
 lint: $(READY) ## Check the style, the types and the directions between the rooms.
 	$(BIN)/ruff check
@@ -72,3 +77,19 @@ postgres15:
 	  echo "that failed: the tests on PostgreSQL 15 will be skipped"; \
 	if test -e $(CREATECLUSTER).before; \
 	then mv $(CREATECLUSTER).before $(CREATECLUSTER); fi
+
+# Another part runs through Debian's PgBouncer. The package starts a service when it is installed
+# and with the machine; the policy for the first stands only meanwhile, the second is switched off.
+# After postgres15, since only one apt-get can run.
+pgbouncer: postgres15
+	@if test -x $(PGBOUNCER) || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null; \
+	then exit 0; fi; \
+	echo "installing PgBouncer for the tests"; \
+	if test -e $(POLICY); then mv $(POLICY) $(POLICY).before; fi; \
+	trap 'rm -f $(POLICY); if test -e $(POLICY).before; then mv $(POLICY).before $(POLICY); fi' EXIT; \
+	trap 'exit 1' HUP INT TERM; \
+	printf '#!/bin/sh\nexit 101\n' >$(POLICY) && chmod 755 $(POLICY) && \
+	{ apt-get update && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends pgbouncer && \
+	  update-rc.d pgbouncer disable; } >/dev/null 2>&1 || \
+	  echo "that failed: the tests through PgBouncer will be skipped"

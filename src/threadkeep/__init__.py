@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from threadkeep.connecting import connect, connect_async
-    from threadkeep.store import AsyncStore, Owner
+    from threadkeep.store import AsyncStore, Owner, Turn
     from threadkeep.sync import Store
     from threadkeep.values.errors import (
         ConflictError,
@@ -37,12 +37,13 @@ if TYPE_CHECKING:
         ToolCallPart,
         ToolResultPart,
     )
+    from threadkeep.values.run import Run, Usage
     from threadkeep.values.thread import Thread
     from threadkeep.values.unset import UNSET
 
 _HOMES = {
     "threadkeep.connecting": ("connect", "connect_async"),
-    "threadkeep.store": ("AsyncStore", "Owner"),
+    "threadkeep.store": ("AsyncStore", "Owner", "Turn"),
     "threadkeep.sync": ("Store",),
     "threadkeep.values.errors": (
         "ConflictError",
@@ -69,6 +70,7 @@ _HOMES = {
         "ToolCallPart",
         "ToolResultPart",
     ),
+    "threadkeep.values.run": ("Run", "Usage"),
     "threadkeep.values.thread": ("Thread",),
     "threadkeep.values.unset": ("UNSET",),
 }
@@ -91,6 +93,7 @@ __all__ = [
     "Part",
     "RawPart",
     "ReasoningPart",
+    "Run",
     "SchemaMismatchError",
     "SourcePart",
     "Store",
@@ -100,7 +103,9 @@ __all__ = [
     "ThreadkeepWarning",
     "ToolCallPart",
     "ToolResultPart",
+    "Turn",
     "UnavailableError",
+    "Usage",
     "Window",
     "connect",
     "connect_async",

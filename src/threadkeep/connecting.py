@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import warnings
 from collections.abc import Awaitable, Callable, Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from threadkeep import dialects
 from threadkeep.core.drafts import Drafting, estimate_tokens
+from threadkeep.drivers.borrowed import borrow, borrow_blocking
+from threadkeep.drivers.limits import Limits, Pooler
+from threadkeep.drivers.urls import Address
 from threadkeep.sql import statements
-from threadkeep.store import AsyncStore, Options, Standing, migration_sql
+from threadkeep.store import AsyncStore, Options, Standing, Writing, migration_sql
 from threadkeep.store import Migrations as AsyncMigrations
+from threadkeep.store.concurrent import Concurrent
+from threadkeep.store.onebyone import OneByOne
 from threadkeep.sync import Migrations, Store, step
 from threadkeep.values.errors import (
     ForbiddenError,
@@ -29,6 +33,7 @@ from threadkeep.values.ports import Executor, TokenCounter
 
 if TYPE_CHECKING:
     from threadkeep.drivers.embedded import EmbeddedServer
+    from threadkeep.drivers.psycopg import PsycopgExecutor
 
 __all__ = [
     "Options",
@@ -42,20 +47,19 @@ __all__ = [
 
 RlsMode = bool | Literal["required"]
 
-_DRIVER = re.compile(r"^(postgres|postgresql)(\+\w+)?://")
-
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """All that connect can be told, with the environment's answers filled in."""
 
-    url: str | None
-    admin_url: str | None
+    url: Address | None
+    admin_url: Address | None
+    direct_url: Address | None
     options: Options
     migrate: bool
     rls: RlsMode
     data: Path | None
-    pool_size: int
+    limits: Limits
     token_counter: TokenCounter
 
     @property
@@ -68,13 +72,25 @@ class Settings:
 class _Target:
     """The URLs to use, and the embedded server behind them, if it is one."""
 
-    url: str
-    admin_url: str
+    url: Address
+    admin_url: Address
+    owner_url: Address
     server: EmbeddedServer | None = field(default=None)
 
     def leave(self) -> None:
         if self.server is not None:
             self.server.close()
+
+
+class GivenLimits(TypedDict, total=False):
+    """What may be given of `Limits`, which has the defaults."""
+
+    pool_size: int
+    pool_min: int
+    deadline: float
+    connect_timeout: float
+    statement_timeout: float | None
+    pooler: Pooler | None
 
 
 def settings(
@@ -85,8 +101,9 @@ def settings(
     migrate: bool = False,
     rls: RlsMode = True,
     data: str | Path | None = None,
-    pool_size: int = 10,
     token_counter: TokenCounter | None = None,
+    direct_url: str | None = None,
+    **limits: Unpack[GivenLimits],
 ) -> Settings:
     """Check the arguments and fill in the environment. InvalidError names the bad one."""
     if url is not None and data is not None:
@@ -99,19 +116,17 @@ def settings(
                 "no database is configured and THREADKEEP_EMBEDDED=0 forbids the embedded one: "
                 "set THREADKEEP_URL"
             )
-    if not isinstance(pool_size, int) or pool_size < 1:
-        raise InvalidError("pool_size", "must be an int of at least 1")
     if rls not in (True, False, "required"):
         raise InvalidError("rls", "must be True, False or 'required'")
-    admin = admin_url or (os.environ.get("THREADKEEP_ADMIN_URL") if given else None)
     return Settings(
-        url=None if given is None else _plain(given),
-        admin_url=None if admin is None else _plain(admin),
+        url=_address("url", given),
+        admin_url=_address("admin_url", admin_url or _variable("THREADKEEP_ADMIN_URL", given)),
+        direct_url=_address("direct_url", direct_url or _variable("THREADKEEP_DIRECT_URL", given)),
         options=Options(schema=schema, rls=bool(rls)),
         migrate=migrate,
         rls=rls,
         data=None if data is None else Path(data),
-        pool_size=pool_size,
+        limits=Limits(**limits),
         token_counter=token_counter or estimate_tokens,
     )
 
@@ -123,7 +138,7 @@ def default_folder() -> Path:
     return embedded.default_folder()
 
 
-class Given(TypedDict, total=False):
+class Given(GivenLimits, total=False):
     """What `connect` and `connect_async` take besides the URL; `settings` has the defaults."""
 
     admin_url: str | None
@@ -131,8 +146,8 @@ class Given(TypedDict, total=False):
     migrate: bool
     rls: RlsMode
     data: str | Path | None
-    pool_size: int
     token_counter: TokenCounter | None
+    direct_url: str | None
 
 
 def connect(url: str | None = None, **given: Unpack[Given]) -> Store:
@@ -145,9 +160,23 @@ def connect(url: str | None = None, **given: Unpack[Given]) -> Store:
     `migrate=True` makes them. `admin_url`, else THREADKEEP_ADMIN_URL, is for `store.admin()`.
 
     With `rls=True`, the default, a role that bypasses row-level security is warned about; with
-    "required" it is a ForbiddenError; False is for tables migrated without it. `pool_size` (10) is
-    how many connections there are at most. `token_counter` counts the tokens of a payload's JSON
-    text, a quarter of its bytes by default. UnavailableError if the server cannot be reached.
+    "required" it is a ForbiddenError; False is for tables migrated without it. `token_counter`
+    counts the tokens of a payload's JSON text, a quarter of its bytes by default.
+
+    All times are in seconds. There are `pool_min` (1) to `pool_size` (10) connections. While the
+    server is away a call goes on trying for `deadline` (30), then it raises a transient
+    UnavailableError; the next call tries anew. A host has `connect_timeout` (5) to give a
+    connection; the blocking driver takes at least 2. Connecting itself is tried once:
+    UnavailableError if the server cannot be reached.
+
+    The server ends a statement after `statement_timeout` (60), None for never; migrations have
+    none. It is a setting of the session. Behind a pooler it is set in each transaction; for a
+    statement outside of one the async store stops waiting instead, and the blocking one does not.
+
+    A pooler that lends its sessions by the transaction is found by the URL, or when the first
+    connection is made; then no statement stays prepared and nothing is set in a session.
+    `pooler="transaction"` or "none" says so beforehand. `direct_url`, else THREADKEEP_DIRECT_URL,
+    leads past it to the server, for `migrate=True`. InvalidError names a bad option.
     """
     return _open(settings(url, **given))
 
@@ -182,7 +211,8 @@ class connect_async:  # noqa: N801  a call that is awaited or entered, spelt as 
 class open_migrations:  # noqa: N801
     """The migrations of a database as a context, without asking whether they are applied.
 
-    With no URL configured the embedded server is started, and its owner role is used.
+    With no URL configured the embedded server is started, and its owner role is used. On a URL
+    `direct_url`, else THREADKEEP_DIRECT_URL, goes before it.
     """
 
     def __init__(
@@ -191,18 +221,17 @@ class open_migrations:  # noqa: N801
         *,
         options: Options,
         data: str | Path | None = None,
+        direct_url: str | None = None,
     ) -> None:
-        self._settings = settings(url, schema=options.schema, rls=options.rls, data=data)
+        self._settings = settings(
+            url, schema=options.schema, rls=options.rls, data=data, direct_url=direct_url
+        )
         self._options = options
 
     def __enter__(self) -> Migrations:
-        from threadkeep.drivers.psycopg import PsycopgExecutor
-
         self._target = _target(self._settings, announce=False)
-        server = self._target.server
-        url = server.owner_url if server else self._target.url
         try:
-            self._ex = PsycopgExecutor.open(url, pool_size=1)
+            self._ex = _migrator(self._settings, self._target)
         except BaseException:
             self._target.leave()
             raise
@@ -230,9 +259,9 @@ def _open(given: Settings) -> Store:
         target.leave()
 
     try:
-        opened.append(PsycopgExecutor.open(target.url, pool_size=given.pool_size))
-        opened.append(PsycopgExecutor.later(target.admin_url, pool_size=2))
-        store = _store(given, opened[0], opened[1], close)
+        opened.append(PsycopgExecutor.open(target.url, given.limits))
+        opened.append(PsycopgExecutor.later(target.admin_url, _few(given.limits)))
+        store = _store(given, *opened, writing=OneByOne(), borrow=borrow_blocking, close=close)
         _judge(given, step(store.migrations.check()))
         return Store(store)
     except BaseException:
@@ -245,16 +274,18 @@ async def _open_async(given: Settings) -> AsyncStore:
 
     target = await asyncio.to_thread(_prepare, given)
     opened: list[AsyncpgExecutor] = []
+    writing = Concurrent()
 
     async def close() -> None:
+        await writing.drain()
         for ex in opened:
             await ex.close()
         await asyncio.to_thread(target.leave)
 
     try:
-        opened.append(await AsyncpgExecutor.open(target.url, pool_size=given.pool_size))
-        opened.append(await AsyncpgExecutor.later(target.admin_url, pool_size=2))
-        store = _store(given, opened[0], opened[1], close)
+        opened.append(await AsyncpgExecutor.open(target.url, given.limits))
+        opened.append(await AsyncpgExecutor.later(target.admin_url, _few(given.limits)))
+        store = _store(given, *opened, writing=writing, borrow=borrow, close=close)
         _judge(given, await store.migrations.check())
     except BaseException:
         await close()
@@ -263,7 +294,13 @@ async def _open_async(given: Settings) -> AsyncStore:
 
 
 def _store(
-    given: Settings, ex: Executor, admin: Executor, close: Callable[[], Awaitable[None]]
+    given: Settings,
+    ex: Executor,
+    admin: Executor,
+    *,
+    writing: Writing,
+    borrow: Callable[[object], Executor],
+    close: Callable[[], Awaitable[None]],
 ) -> AsyncStore:
     return AsyncStore(
         ex,
@@ -271,20 +308,19 @@ def _store(
         given.drafting,
         options=given.options,
         admin=admin,
+        writing=writing,
+        borrow=borrow,
         close=close,
     )
 
 
 def _prepare(given: Settings) -> _Target:
     """Start what must be started and migrate what shall be migrated; blocking."""
-    from threadkeep.drivers.psycopg import PsycopgExecutor
-
     target = _target(given, announce=True)
     if target.server is None and not given.migrate:
         return target
     try:
-        url = target.server.owner_url if target.server else target.url
-        ex = PsycopgExecutor.open(url, pool_size=1)
+        ex = _migrator(given, target)
         try:
             step(AsyncMigrations(ex, given.options).up())
         finally:
@@ -295,15 +331,33 @@ def _prepare(given: Settings) -> _Target:
     return target
 
 
+def _migrator(given: Settings, target: _Target) -> PsycopgExecutor:
+    from threadkeep.drivers.psycopg import PsycopgExecutor
+
+    pooler = given.limits.pooler if target.owner_url is target.url else None
+    limits = replace(given.limits, pool_size=1, pool_min=1, statement_timeout=None, pooler=pooler)
+    return PsycopgExecutor.open(target.owner_url, limits)
+
+
+def _few(limits: Limits) -> Limits:
+    """For the admin, who rarely calls."""
+    return replace(limits, pool_size=2, pool_min=0)
+
+
 def _target(given: Settings, *, announce: bool) -> _Target:
     if given.url is not None:
-        return _Target(given.url, given.admin_url or given.url)
+        return _Target(given.url, given.admin_url or given.url, given.direct_url or given.url)
     from threadkeep.drivers import embedded
 
     server = embedded.start(given.data)
     if announce:
         _warn(f"using the embedded PostgreSQL in {server.folder}")
-    return _Target(server.url, server.admin_url, server)
+    return _Target(
+        Address.parse(server.url),
+        Address.parse(server.admin_url),
+        Address.parse(server.owner_url),
+        server,
+    )
 
 
 def _judge(given: Settings, standing: Standing) -> None:
@@ -328,6 +382,15 @@ def _warn(text: str) -> None:
     warnings.warn(text, ThreadkeepWarning, stacklevel=2)
 
 
-def _plain(url: str) -> str:
-    """The URL without the driver that SQLAlchemy puts into its scheme."""
-    return _DRIVER.sub("postgresql://", url)
+def _variable(name: str, url: str | None) -> str | None:
+    """A variable that stands beside a URL; with the embedded server it has no say."""
+    return os.environ.get(name) if url is not None else None
+
+
+def _address(option: str, url: str | None) -> Address | None:
+    if url is None:
+        return None
+    try:
+        return Address.parse(url)
+    except InvalidError as error:
+        raise InvalidError(option, error.rule) from None

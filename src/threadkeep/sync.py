@@ -22,10 +22,11 @@ from typing import (
 )
 
 from threadkeep import store
-from threadkeep.store import PageCall
+from threadkeep.store import LEASE, Items, PageCall
 from threadkeep.values.message import Message
 from threadkeep.values.page import Order, Page, Window
 from threadkeep.values.parts import Json
+from threadkeep.values.run import Usage
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -193,6 +194,84 @@ class Messages(_Face[store.Messages]):
         window = blocking(store.Messages.window)
 
 
+class Runs(_Face[store.Runs]):
+    """The runs of the threads that a handle reaches. `turn` makes them."""
+
+    get = blocking(store.Runs.get)
+    list = paging(store.Runs.list)
+    usage = blocking(store.Runs.usage)
+
+
+class Turn(_Face[store.Turn]):
+    """A run as a context: begun on entering, ended on leaving, interrupted where the process dies.
+
+    `id` is the run's id, `messages` what the turn has stored so far, in order.
+    """
+
+    append = blocking(store.Turn.append)
+    touch = blocking(store.Turn.touch)
+
+    @property
+    def id(self) -> str:
+        """The id of the run."""
+        return self._inner.id
+
+    @property
+    def thread_id(self) -> str:
+        """The id of the thread."""
+        return self._inner.thread_id
+
+    @property
+    def messages(self) -> list[Message]:
+        """What the turn has stored so far, in order."""
+        return self._inner.messages
+
+    def add_usage(self, usage: Usage) -> None:
+        """Add what a call of a model used; it is stored when the turn is left."""
+        self._inner.add_usage(usage)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def window(
+            self,
+            *,
+            turns: int | None = ...,
+            tokens: int | None = ...,
+            messages: int | None = ...,
+            leaf: str | None = ...,
+            keep_system: bool = ...,
+            steady: int = ...,
+        ) -> Window[Message]: ...
+        @overload
+        def window(
+            self,
+            *,
+            turns: int | None = ...,
+            tokens: int | None = ...,
+            messages: int | None = ...,
+            leaf: str | None = ...,
+            keep_system: bool = ...,
+            steady: int = ...,
+            dialect: str,
+        ) -> Window[Json]: ...
+        def window(self, **kwargs: Any) -> Window[Any]: ...
+    else:
+        window = blocking(store.Turn.window)
+
+    def __enter__(self) -> Self:
+        step(self._inner.__aenter__())
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        step(self._inner.__aexit__(kind, error, trace))
+
+
 class AllThreads(_Face[store.AllThreads]):
     """The threads of all owners."""
 
@@ -208,21 +287,62 @@ class Migrations(_Face[store.Migrations]):
     check = blocking(store.Migrations.check)
 
 
-@dataclass(frozen=True, slots=True)
-class Admin:
+class Admin(_Face[store.Admin]):
     """What only the admin role may do. ForbiddenError at the first use by any other role."""
 
-    threads: AllThreads
+    reap = blocking(store.Admin.reap)
+
+    @property
+    def threads(self) -> AllThreads:
+        """The threads of all owners."""
+        return AllThreads(self._inner.threads)
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(_Face[store.Owner]):
     """The handle of one owner, or of one user inside it. Nothing else can be reached from here."""
 
-    owner_id: str
-    user_id: str | None
-    threads: Threads
-    messages: Messages
+    @property
+    def owner_id(self) -> str:
+        """The owner."""
+        return self._inner.owner_id
+
+    @property
+    def user_id(self) -> str | None:
+        """The user, None for all of the owner's."""
+        return self._inner.user_id
+
+    @property
+    def threads(self) -> Threads:
+        """The owner's threads."""
+        return Threads(self._inner.threads)
+
+    @property
+    def messages(self) -> Messages:
+        """The messages of the owner's threads."""
+        return Messages(self._inner.messages)
+
+    @property
+    def runs(self) -> Runs:
+        """The runs of the owner's threads."""
+        return Runs(self._inner.runs)
+
+    def turn(
+        self,
+        thread_id: str,
+        message: Items | None = None,
+        *,
+        dialect: str | None = None,
+        exclusive: bool = False,
+        lease: float = LEASE,
+    ) -> Turn:
+        """A turn in a thread, to be entered: a run that lives as long as the block.
+
+        As the AsyncStore's, but nothing renews the lease by itself: `touch` it before it passes.
+        """
+        inner = self._inner.turn(
+            thread_id, message, dialect=dialect, exclusive=exclusive, lease=lease
+        )
+        return Turn(inner)
 
 
 class Store:
@@ -237,12 +357,20 @@ class Store:
 
         No I/O. InvalidError for an id that is none.
         """
-        inner = self._inner.owner(owner_id, user)
-        return Owner(owner_id, user, Threads(inner.threads), Messages(inner.messages))
+        return Owner(self._inner.owner(owner_id, user))
 
     def admin(self) -> Admin:
         """What reaches across owners. No I/O; ForbiddenError at use if the role may not."""
-        return Admin(AllThreads(self._inner.admin().threads))
+        return Admin(self._inner.admin())
+
+    def using(self, connection: object) -> Store:
+        """The store inside a transaction of the caller, who commits or rolls back.
+
+        `connection` is a connection or transaction of psycopg or of SQLAlchemy on psycopg;
+        InvalidError for any other. Each call runs under a savepoint: one that fails leaves the
+        caller's transaction as it was. Nothing is retried here. Closing it closes nothing.
+        """
+        return Store(self._inner.using(connection))
 
     def close(self) -> None:
         """Disconnect; calls after it raise UnavailableError."""

@@ -1,4 +1,6 @@
-"""The contract suite: on the embedded PostgreSQL and on Debian's 15, async and blocking."""
+"""The contract suite, async and blocking: on the embedded PostgreSQL and through PgBouncer in front
+of it; async on Debian's 15.
+"""
 
 from __future__ import annotations
 
@@ -20,26 +22,51 @@ SUITES = [getattr(contract, name) for name in contract.__all__ if name != "Contr
 ON_15 = pytest.mark.parametrize("server", ["debian15"], indirect=True)
 
 
+class Direct:
+    @pytest.fixture
+    def place(self, shared_database: Database) -> Database:
+        return shared_database
+
+
+class Pooled:
+    """Nothing but the URL says that a pooler is in front, and the URL looks like a server's own."""
+
+    @pytest.fixture
+    def place(self, shared_pooled_database: Database) -> Database:
+        return shared_pooled_database
+
+
 class Async:
     @pytest.fixture
-    async def store(self, shared_database: Database) -> AsyncIterator[AsyncStore]:
-        base = shared_database
-        async with connect_async(base.url, admin_url=base.admin_url) as store:
+    async def store(self, place: Database) -> AsyncIterator[AsyncStore]:
+        async with connect_async(place.url, admin_url=place.admin_url) as store:
             yield store
 
 
 class Blocking:
     @pytest.fixture
-    def store(self, shared_database: Database) -> Iterator[Any]:
-        base = shared_database
-        with connect(base.url, admin_url=base.admin_url) as store:
+    def store(self, place: Database) -> Iterator[Any]:
+        with connect(place.url, admin_url=place.admin_url) as store:
             yield AwaitedStore(store)
 
 
+FACES = {
+    "": (Direct, Async),
+    "Blocking": (Direct, Blocking),
+    "Pooled": (Pooled, Async),
+    "PooledBlocking": (Pooled, Blocking),
+}
+
+# What these ask is asked of the same statements by the other face, and they are two thirds of the
+# time.
+ONCE_POOLED = (contract.IsolationContract, contract.LosslessContract)
+
 # One class for each suite and place: a failure names all three.
 for suite in SUITES:
-    name = suite.__name__.removesuffix("Contract")
-    globals()[f"Test{name}"] = type(f"Test{name}", (Async, suite), {})
-    globals()[f"Test{name}Blocking"] = type(f"Test{name}Blocking", (Blocking, suite), {})
-    globals()[f"Test{name}On15"] = ON_15(type(f"Test{name}On15", (Async, suite), {}))
-del suite, name
+    name = f"Test{suite.__name__.removesuffix('Contract')}"
+    for face, bases in FACES.items():
+        if face == "PooledBlocking" and suite in ONCE_POOLED:
+            continue
+        globals()[f"{name}{face}"] = type(f"{name}{face}", (*bases, suite), {})
+    globals()[f"{name}On15"] = ON_15(type(f"{name}On15", (Direct, Async, suite), {}))
+del suite, name, face, bases

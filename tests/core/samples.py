@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from threadkeep import Message, Store, ToolCallPart, ToolResultPart
+from threadkeep.core import runs
 from threadkeep.core.drafts import Drafting, estimate_tokens
+from threadkeep.core.runs import Hold
+from threadkeep.sync import step
 from threadkeep.values.ids import owner_key
 from threadkeep.values.parts import Part
 
-OWNER, THREAD, USER = "owner-a", "thread-1", "person-1"
+OWNER, THREAD, USER, RUN = "owner-a", "thread-1", "person-1", "run-1"
 KEY = owner_key(OWNER)
 NAMED = (KEY, OWNER, THREAD)
 LAST = datetime.max.replace(tzinfo=UTC)
@@ -50,6 +53,8 @@ def fill(store: Store, turns: int, branches: int) -> None:
             )
         if branches:
             chat.threads.set_head(THREAD, f"b{turns - 1}")
+        scope = chat._inner._scope
+        step(runs.begin(scope, THREAD, Hold(RUN, 600.0, exclusive=False, begins=True)))
         other = store.owner(owner, user=USER)
         other.messages.append("thread-2", Message.user("mine", id="u0"))
 
@@ -90,6 +95,11 @@ def reads() -> list[Call]:
         Call("window", (*path, None, None, 300, None, True), 2),
         Call("window", (*path, None, None, None, 3, True), 2),
         Call("window", (*path, "a0", None, None, None, True), 3),
+        Call("run_get", (*path, RUN)),
+        Call("runs_newest", (*path, LAST, "", 10)),
+        Call("runs_oldest", (*path, FIRST, "", 10)),
+        Call("run_standing", (*path, RUN)),
+        Call("thread_usage", path),
     ]
 
 
@@ -98,11 +108,16 @@ def appends() -> list[Call]:
     drafting = Drafting(lambda _: None, estimate_tokens)
     d = drafting.message(Message.user("new", id="new"), created_at=None)
     row = [[d.id], [d.role], [d.status], [d.format], [None], [1], [d.tokens], [True], [True]]
+    held = (RUN, 9.0)
     rest = (*row, [d.json], 1, [None], ['{"c"}'], [None])
     return [
         Call("append_to_head", (*NAMED, None, None, *rest)),
         Call("append_under", (*NAMED, None, None, *rest, "u0", False)),
         Call("append_under", (*NAMED, None, None, *rest, None, False)),
+        Call("append_in_run", (*NAMED, None, None, *rest, None, False, True, *held, True, True)),
+        Call("append_in_run", (*NAMED, None, None, *rest, "u0", False, False, *held, False, True)),
+        Call("run_begin", (*NAMED, None, "new", 9.0, False)),
+        Call("run_begin", (*NAMED, None, RUN, 9.0, True)),
         Call("thread_create", (KEY, OWNER, "fresh", None, "t", "{}", None, None, None, None, None)),
         Call("fork", (*NAMED, None, None, "copy", False, None)),
         Call("fork", (*NAMED, None, "u0", "copy", True, "t")),
@@ -129,4 +144,6 @@ def changes(key: Callable[[], int]) -> list[Call]:
         Call("message_delete", (*here, 5)),
         Call("messages_truncate", (*here, 2)),
         Call("messages_clear", here),
+        Call("run_renew", (*here, RUN, 9.0)),
+        Call("run_end", (*here, RUN, "complete", 1, None, None, None, "0.1")),
     ]

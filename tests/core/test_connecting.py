@@ -98,10 +98,10 @@ def test_the_url_comes_from_the_argument_then_the_environment(
 ) -> None:
     """The argument goes before THREADKEEP_URL, that before DATABASE_URL; drivers' names go."""
     monkeypatch.setenv("DATABASE_URL", "postgres://third/db")
-    assert settings().url == "postgresql://third/db"
+    assert str(settings().url) == "postgresql://third/db"
     monkeypatch.setenv("THREADKEEP_URL", "postgresql+asyncpg://second/db")
-    assert settings().url == "postgresql://second/db"
-    assert settings("postgresql://first/db").url == "postgresql://first/db"
+    assert str(settings().url) == "postgresql://second/db"
+    assert str(settings("postgresql://first/db").url) == "postgresql://first/db"
 
 
 def test_the_embedded_server_can_be_forbidden(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,8 @@ from threadkeep import store, sync
 PAIRS = [
     (store.Threads, sync.Threads),
     (store.Messages, sync.Messages),
+    (store.Runs, sync.Runs),
+    (store.Turn, sync.Turn),
     (store.AllThreads, sync.AllThreads),
     (store.Migrations, sync.Migrations),
     (store.Owner, sync.Owner),

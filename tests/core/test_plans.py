@@ -18,7 +18,9 @@ PLANNERS = ("", "enable_nestloop", "enable_hashjoin", "enable_indexscan", "enabl
 VOLATILE = {
     "append_to_head",
     "append_under",
+    "append_in_run",
     "thread_create",
+    "thread_lock",
     "fork",
     "thread_update",
     "thread_set_head",
@@ -55,8 +57,9 @@ async def _run(
         results = [await _rows(connection, call, filled=filled) for call in reads()]
         for call in appends():
             await connection.execute("BEGIN")
-            due = filled or call.name in ("append_to_head", "thread_create")
-            due = due or (call.name == "append_under" and call.args[-2] is None)
+            due = filled or call.name in ("append_to_head", "thread_create", "run_begin")
+            parent = {"append_under": -2, "append_in_run": -7}.get(call.name)
+            due = due or (parent is not None and call.args[parent] is None)
             results.append(await _rows(connection, call, filled=due))
             await connection.execute("ROLLBACK")
         key = await _key(connection)

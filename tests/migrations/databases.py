@@ -14,6 +14,8 @@ from psycopg import sql as compose
 from threadkeep.core import ledger, migrations
 from threadkeep.core.catalog import read_facts
 from threadkeep.drivers.asyncpg import AsyncpgExecutor
+from threadkeep.drivers.limits import Limits
+from threadkeep.drivers.urls import Address
 from threadkeep.sql import migration_files
 from threadkeep.values.ids import owner_key
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
     from threadkeep.core.catalog import Facts
     from threadkeep.core.migrations import Options
-    from threadkeep.values.ports import Row, Statement
+    from threadkeep.values.ports import Patience, Row, Statement
 
 T = TypeVar("T")
 
@@ -85,7 +87,7 @@ def drop_roles(url: str, prefix: str) -> None:
 @asynccontextmanager
 async def executor(url: str) -> AsyncIterator[AsyncpgExecutor]:
     """An executor on this database."""
-    ex = await AsyncpgExecutor.open(url, pool_size=2)
+    ex = await AsyncpgExecutor.open(Address.parse(url), Limits(pool_size=2))
     try:
         yield ex
     finally:
@@ -94,6 +96,9 @@ async def executor(url: str) -> AsyncIterator[AsyncpgExecutor]:
 
 class Borrowed:
     """An executor on one connection, in the transaction that is open there."""
+
+    checks_first = True
+    xid: str | None = None
 
     def __init__(self, connection: asyncpg.Connection) -> None:
         self._connection = connection
@@ -108,6 +113,9 @@ class Borrowed:
     @asynccontextmanager
     async def transaction(self, owner_key: int | None) -> AsyncIterator[Borrowed]:
         yield self
+
+    def patience(self) -> Patience:
+        raise NotImplementedError
 
 
 @asynccontextmanager
@@ -128,7 +136,7 @@ async def facts_of(ex: AsyncpgExecutor, options: Options) -> Facts:
 
 
 def add_rows(url: str, schema: str = "threadkeep") -> None:
-    """A thread with one message for each of two owners."""
+    """A thread with one message and one run for each of two owners."""
     for owner in ("ann", "ben"):
         key = owner_key(owner)
         run(
@@ -139,7 +147,11 @@ def add_rows(url: str, schema: str = "threadkeep") -> None:
                 message_count, created_at, updated_at, active_at, turns, owner_id, thread_id,
                 status)
               VALUES ({key}, 2, 0, 0, 1, now(), now(), now(), 1, '{owner}', 't', 'active')
-              RETURNING owner_key, thread_key)
+              RETURNING owner_key, thread_key),
+            r AS (
+              INSERT INTO "{schema}".runs (owner_key, thread_key, started_at, renewed_at,
+                lease_until, exclusive, run_id, status)
+              SELECT owner_key, thread_key, now(), now(), now(), false, 'r', 'running' FROM t)
             INSERT INTO "{schema}".messages (owner_key, thread_key, seq, anchor, created_at,
               updated_at, turn, tokens, starts, cut, message_id, role, status, format, payload)
             SELECT owner_key, thread_key, 1, 1, now(), now(), 1, 1, true, true, 'm', 'user',

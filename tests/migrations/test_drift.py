@@ -19,7 +19,7 @@ OTHER_VIEW = """
   CREATE OR REPLACE VIEW transcript WITH (security_invoker = true) AS
     SELECT owner_id, user_id, thread_id, title, 1::bigint AS seq, thread_id AS message_id,
            thread_id AS parent_id, true AS is_head, 1 AS turn, '' AS role, status, format,
-           created_at, payload
+           created_at, payload, '' AS run
     FROM threads"""
 OTHER_OWNER = """
   CREATE OR REPLACE FUNCTION current_owner() RETURNS bigint
@@ -162,7 +162,7 @@ async def test_several_drifts_are_named_at_once(database_url: str, options: Opti
         "ALTER TABLE threads DISABLE ROW LEVEL SECURITY",
         "REVOKE SELECT ON messages FROM {app}",
         "DROP VIEW transcript",
-        "UPDATE schema_migrations SET checksum = 'x'",
+        "UPDATE schema_migrations SET checksum = 'x' WHERE version = 1",
     ]
     for text in texts:
         damage(database_url, odd, text)

@@ -25,7 +25,9 @@ from databases import (
 from threadkeep.core import migrations
 from threadkeep.core.drift import verify
 from threadkeep.core.migrations import Options, check, script, status, up
+from threadkeep.drivers.limits import Limits
 from threadkeep.drivers.psycopg import PsycopgExecutor
+from threadkeep.drivers.urls import Address
 from threadkeep.sql import migration_files, quote_name
 from threadkeep.values.errors import (
     DatabaseError,
@@ -94,8 +96,11 @@ def test_two_processes_may_migrate_at_once(database_url: str, options: Options) 
     """Of two processes that migrate one empty database one applies, and both succeed."""
     program = (
         "import sys; from threadkeep.core.migrations import Options, up; "
-        "from threadkeep.drivers.psycopg import PsycopgExecutor\n"
-        "ex = PsycopgExecutor.open(sys.argv[1], pool_size=1); print('ready', flush=True); input()\n"
+        "from threadkeep.drivers.limits import Limits; "
+        "from threadkeep.drivers.psycopg import PsycopgExecutor; "
+        "from threadkeep.drivers.urls import Address\n"
+        "ex = PsycopgExecutor.open(Address.parse(sys.argv[1]), Limits(pool_size=1))\n"
+        "print('ready', flush=True); input()\n"
         "def step(c):\n"
         "    try: c.send(None)\n"
         "    except StopIteration as end: return end.value\n"
@@ -405,7 +410,7 @@ async def test_an_admin_without_its_policy_is_none(database_url: str, options: O
 
 async def test_the_blocking_driver_migrates_too(database_url: str, options: Options) -> None:
     """Stepped over psycopg, `up`, `status`, `check` and `verify` say the same."""
-    ex = PsycopgExecutor.open(database_url, pool_size=1)
+    ex = PsycopgExecutor.open(Address.parse(database_url), Limits(pool_size=1))
     try:
         assert step(up(ex, options)) == migrations.UpReport(VERSIONS, ())
         assert step(verify(ex, options)) == ()

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
+from threadkeep.core import runs
+from threadkeep.core.attempts import Attempts
 from threadkeep.core.drafts import Draft
 from threadkeep.core.rows import MESSAGE_ID, PARENT_SEQ, SEQ, message_of, thread_of
+from threadkeep.core.runs import Hold
 from threadkeep.core.scope import Scope
 from threadkeep.values.errors import ConflictError, DatabaseError, NotFoundError
 from threadkeep.values.message import Message
@@ -15,6 +19,7 @@ from threadkeep.values.ports import Row, Transaction
 from threadkeep.values.unset import UNSET, Unset
 
 _TAKEN = "23505"
+_NO_PLACE = "23502"
 _ATTEMPTS = 20
 
 
@@ -39,26 +44,33 @@ async def append(
     place: Place = HEAD,
     *,
     active_at: datetime | None = None,
+    hold: Hold | None = None,
 ) -> list[Message]:
     """Store a batch, or find it stored: all of it or nothing, and nothing twice.
 
     Makes the thread if it is absent. The optimistic statement runs first; only when it is refused
-    does the batch's own past matter (DESIGN 3, "One statement per hot operation").
+    does the batch's own past matter (DESIGN 3, "One statement per hot operation"). With `hold` the
+    batch belongs to a run, whose lease the same statement renews.
     """
+    calls = scope.attempts()
     rest, goes = drafts, place
+    looks = scope.ex.checks_first
     for _ in range(_ATTEMPTS):
-        rows = await _try(scope, thread_id, rest, goes, active_at)
+        rows = None if looks else await _try(scope, thread_id, rest, goes, active_at, hold, calls)
         if rows and rest is drafts:
-            return await _answer(scope, thread_id, drafts, rows)
+            return await _answer(scope, thread_id, drafts, rows, hold.run_id if hold else None)
         stored = await _find(scope, thread_id, drafts)
         _check_replay(drafts, stored)
         if len(stored) == len(drafts):
-            return _stored(stored)
+            return await _replayed(scope, thread_id, stored, hold, calls)
         rest, goes = drafts, place
         if stored:
             rest, goes = await _suffix(scope, thread_id, drafts, stored, place)
         elif rows is not None:
-            raise await _refusal(scope, thread_id, place)
+            reason = await _refusal(scope, thread_id, place, hold)
+            if reason is not None:
+                raise reason
+        looks = False
     raise ConflictError("message_differs", "the batch's messages keep coming and going")
 
 
@@ -68,14 +80,30 @@ async def _try(
     drafts: Sequence[Draft],
     place: Place,
     active_at: datetime | None,
+    hold: Hold | None,
+    calls: Attempts,
 ) -> Sequence[Row] | None:
     """The rows stored, none where there is no such place, None where an id is taken."""
     try:
-        return await insert(scope, thread_id, drafts, place, active_at=active_at)
+        return await insert(
+            scope, thread_id, drafts, place, active_at=active_at, hold=hold, over=calls
+        )
     except DatabaseError as error:
+        if error.sqlstate == _NO_PLACE and hold is not None:
+            raise runs.lost(hold.run_id) from None
         if error.sqlstate != _TAKEN:
             raise
         return None
+
+
+async def _replayed(
+    scope: Scope, thread_id: str, stored: Sequence[Row], hold: Hold | None, calls: Attempts
+) -> list[Message]:
+    """The answer to a batch that was stored before: by then it must be safe from a failover."""
+    await calls.settle()
+    if hold is not None and hold.begins:
+        await runs.begin(scope, thread_id, hold)
+    return _stored(stored)
 
 
 async def insert(
@@ -85,7 +113,8 @@ async def insert(
     place: Place,
     *,
     active_at: datetime | None = None,
-    over: Transaction | None = None,
+    hold: Hold | None = None,
+    over: Transaction | Attempts | None = None,
 ) -> Sequence[Row]:
     """Run the append statement; no row where the place does not exist for this scope."""
     turns, starts = [], 0
@@ -109,13 +138,22 @@ async def insert(
         [_array(d.answers) for d in drafts],
     )
     under = place.parent is not UNSET
+    more: tuple[object, ...] = (place.parent, place.check) if under else ()
     name = "append_under" if under else "append_to_head"
-    more = (place.parent, place.check) if under else ()
+    if hold is not None:
+        name = "append_in_run"
+        more = (*(more or (None, False)), not under)
+        more = (*more, hold.run_id, hold.lease, hold.exclusive, hold.begins)
     rows = await scope.on_thread(name, thread_id, active_at, *columns, *more, over=over)
     return sorted(rows, key=lambda row: row[SEQ])
 
 
-def stored_of(drafts: Sequence[Draft], rows: Sequence[Row], parent_id: str | None) -> list[Message]:
+def stored_of(
+    drafts: Sequence[Draft],
+    rows: Sequence[Row],
+    parent_id: str | None,
+    run: str | None = None,
+) -> list[Message]:
     """The messages that the append statement stored, the first of them under `parent_id`."""
     messages = []
     for draft, (seq, _, turn, created_at, updated_at, _) in zip(drafts, rows, strict=True):
@@ -133,14 +171,39 @@ def stored_of(drafts: Sequence[Draft], rows: Sequence[Row], parent_id: str | Non
                 turn,
                 draft.tokens,
                 updated_at,
+                run,
             )
         )
         parent_id = draft.id
     return messages
 
 
+async def append_joined(
+    scope: Scope,
+    thread_id: str,
+    batches: Sequence[Sequence[Draft]],
+    *,
+    active_at: datetime | None = None,
+) -> list[list[Message]] | None:
+    """Store batches under the head in one statement, as if one were appended after the other.
+
+    None, and nothing is written, where an id is taken or the thread is another user's: each batch
+    then has to go by itself. No id may stand in two batches.
+    """
+    drafts = [draft for batch in batches for draft in batch]
+    rows = await _try(scope, thread_id, drafts, HEAD, active_at, None, scope.attempts())
+    if not rows:
+        return None
+    stored = iter(await _answer(scope, thread_id, drafts, rows))
+    return [list(islice(stored, len(batch))) for batch in batches]
+
+
 async def _answer(
-    scope: Scope, thread_id: str, drafts: Sequence[Draft], rows: Sequence[Row]
+    scope: Scope,
+    thread_id: str,
+    drafts: Sequence[Draft],
+    rows: Sequence[Row],
+    run: str | None = None,
 ) -> list[Message]:
     parent_seq, parent_id = rows[0][1], rows[0][5]
     if parent_seq is not None and parent_id is None:
@@ -149,7 +212,7 @@ async def _answer(
             "messages_up_tree", thread_id, parent_seq + 1, parent_seq - 1, 1
         )
         parent_id = found[0][MESSAGE_ID] if found else None
-    return stored_of(drafts, rows, parent_id)
+    return stored_of(drafts, rows, parent_id, run)
 
 
 async def _find(scope: Scope, thread_id: str, drafts: Sequence[Draft]) -> list[Row]:
@@ -207,14 +270,23 @@ def _stored(stored: Sequence[Row]) -> list[Message]:
     return [message_of(row[2:], ids) for row in stored]
 
 
-async def _refusal(scope: Scope, thread_id: str, place: Place) -> Exception:
-    """Why the append statement stored nothing, though none of the ids was taken."""
+async def _refusal(
+    scope: Scope, thread_id: str, place: Place, hold: Hold | None
+) -> Exception | None:
+    """Why the append statement stored nothing, though none of the ids was taken.
+
+    None where nothing speaks against it any more.
+    """
+    if hold is not None:
+        reason = await runs.refusal(scope, thread_id, hold)
+        if reason is not None:
+            return reason
     rows = await scope.on_thread("thread_get", thread_id)
     if not rows:
         return NotFoundError("thread", thread_id)
     if place.check:
         return _moved(thread_of(rows[0]).head)
-    return NotFoundError("message", str(place.parent))
+    return None if place.parent is UNSET else NotFoundError("message", str(place.parent))
 
 
 def _moved(head: str | None) -> ConflictError:

@@ -7,7 +7,7 @@ import binascii
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import orjson
 
@@ -18,7 +18,7 @@ MAX_LIMIT = 1000
 _CHECK = 8
 
 T = TypeVar("T")
-Place = tuple[int, ...]
+Place = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)

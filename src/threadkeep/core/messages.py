@@ -9,7 +9,7 @@ from threadkeep.core.cursors import Found, Stretch, check_limit, read_page
 from threadkeep.core.drafts import Draft, check_status
 from threadkeep.core.rows import SEQ, messages_of
 from threadkeep.core.scope import Scope
-from threadkeep.core.threads import check_order, lock, point
+from threadkeep.core.threads import check_order, lock, lock_if_any, point
 from threadkeep.values import jsontext
 from threadkeep.values.errors import ConflictError, InvalidError, NotFoundError
 from threadkeep.values.ids import check_id
@@ -132,9 +132,11 @@ async def update(
     if status is not UNSET:
         check_status(status)
     text = None if metadata is UNSET else jsontext.check_metadata(metadata, "metadata")
-    async with scope.ex.transaction(scope.key) as tx:
+
+    async def change(tx: Transaction) -> Message:
         key, *_ = await lock(scope, thread_id, tx)
         place = await tx.fetch(scope.sql["message_place"], scope.key, key, message_id)
+        rewritten = draft
         if not place:
             if draft is None:
                 raise NotFoundError("message", message_id)
@@ -142,20 +144,23 @@ async def update(
             if not await appending.insert(scope, thread_id, [draft], where, over=tx):
                 raise NotFoundError("message", str(parent))
             place = await tx.fetch(scope.sql["message_place"], scope.key, key, message_id)
-            draft = None
-        change = (metadata is not UNSET, text, None if status is UNSET else status)
+            rewritten = None
+        columns = (metadata is not UNSET, text, None if status is UNSET else status)
         await tx.fetch(
-            scope.sql["message_update"], scope.key, key, *_rewrite(place[0], draft), *change
+            scope.sql["message_update"], scope.key, key, *_rewrite(place[0], rewritten), *columns
         )
         await tx.fetch(scope.sql["thread_touch"], scope.key, key)
         rows = await scope.on_thread("message_get", thread_id, message_id, over=tx)
         return messages_of(rows)[0]
 
+    return await scope.atomically(change)
+
 
 async def delete(scope: Scope, thread_id: str, message_id: str) -> bool:
     """Remove a message, its children to its parent; whether there was one."""
     check_id("message_id", message_id)
-    async with scope.ex.transaction(scope.key) as tx:
+
+    async def change(tx: Transaction) -> bool:
         found = await _locate(scope, thread_id, message_id, tx)
         if found is None:
             return False
@@ -165,11 +170,14 @@ async def delete(scope: Scope, thread_id: str, message_id: str) -> bool:
         await point(scope, tx, key, parent if head == seq else head, removed=1)
         return True
 
+    return await scope.atomically(change)
+
 
 async def truncate(scope: Scope, thread_id: str, message_id: str) -> int:
     """Remove a message and everything below it; how many that were."""
     check_id("message_id", message_id)
-    async with scope.ex.transaction(scope.key) as tx:
+
+    async def change(tx: Transaction) -> int:
         found = await _locate(scope, thread_id, message_id, tx)
         if found is None:
             return 0
@@ -180,14 +188,17 @@ async def truncate(scope: Scope, thread_id: str, message_id: str) -> int:
         await point(scope, tx, key, head, removed=len(gone))
         return len(gone)
 
+    return await scope.atomically(change)
+
 
 async def pop_last(scope: Scope, thread_id: str) -> Message | None:
     """Remove the head and return it; ConflictError if messages hang below it."""
-    async with scope.ex.transaction(scope.key) as tx:
-        rows = await scope.on_thread("thread_lock", thread_id, over=tx)
-        if not rows or rows[0][1] is None:
+
+    async def change(tx: Transaction) -> Message | None:
+        row = await lock_if_any(scope, thread_id, tx)
+        if row is None or row[1] is None:
             return None
-        key, head = rows[0][:2]
+        key, head = row[:2]
         below = await tx.fetch(scope.sql["message_children"], scope.key, key, head)
         popped = messages_of(
             await scope.on_thread("messages_up_tree", thread_id, head + 1, head - 1, 1, over=tx)
@@ -200,11 +211,14 @@ async def pop_last(scope: Scope, thread_id: str) -> Message | None:
         await point(scope, tx, key, place[0][1], removed=1)
         return popped
 
+    return await scope.atomically(change)
+
 
 async def replace_all(scope: Scope, thread_id: str, drafts: Sequence[Draft]) -> list[Message]:
     """Put these messages in the place of all there are, in one transaction."""
-    async with scope.ex.transaction(scope.key) as tx:
-        if not await scope.on_thread("thread_lock", thread_id, over=tx):
+
+    async def change(tx: Transaction) -> list[Message]:
+        if await lock_if_any(scope, thread_id, tx) is None:
             await scope.on_thread("thread_create", thread_id, *[None] * 7, over=tx)
         key, *_ = await lock(scope, thread_id, tx)
         gone = await tx.fetch(scope.sql["messages_clear"], scope.key, key)
@@ -214,15 +228,17 @@ async def replace_all(scope: Scope, thread_id: str, drafts: Sequence[Draft]) -> 
         rows = await appending.insert(scope, thread_id, drafts, appending.HEAD, over=tx)
         return appending.stored_of(drafts, rows, None)
 
+    return await scope.atomically(change)
+
 
 async def _locate(
     scope: Scope, thread_id: str, message_id: str, tx: Transaction
 ) -> tuple[int, int | None, int, int | None] | None:
     """Lock the thread: (thread_key, head_seq, seq, parent_seq), None if either is unknown."""
-    rows = await scope.on_thread("thread_lock", thread_id, over=tx)
-    if not rows:
+    row = await lock_if_any(scope, thread_id, tx)
+    if row is None:
         return None
-    key, head = rows[0][:2]
+    key, head = row[:2]
     place = await tx.fetch(scope.sql["message_place"], scope.key, key, message_id)
     return (key, head, place[0][0], place[0][1]) if place else None
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["MigrationState", "Options", "Standing", "UpReport", "check", "script", "status", "up"]
 
 _ATTEMPTS = 10
-_RACES = ("23505", "42P06", "42P07", "42710", "42723", "XX000", "40001", "40P01")
+_RACES = ("23505", "42P06", "42P07", "42710", "42723", "XX000")
 """Another process made the same thing, or changed the same catalog row, at the same moment."""
 
 
@@ -93,6 +93,10 @@ async def up(ex: Executor, options: Options) -> UpReport:
         except DatabaseError as error:
             if error.sqlstate not in _RACES or attempt == _ATTEMPTS:
                 raise _refusal(error, options) from None
+        except UnavailableError as error:
+            # Also a deadlock or a lost serialization, and a connection that was lost.
+            if not error.transient or attempt == _ATTEMPTS:
+                raise
     raise AssertionError("unreachable")
 
 

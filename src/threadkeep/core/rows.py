@@ -65,7 +65,7 @@ def messages_of(rows: Sequence[Row]) -> list[Message]:
 def message_of(row: Row, ids: Mapping[int, str]) -> Message:
     """A Message from a row of `message_columns`, given the ids of the messages by seq."""
     seq, parent_seq, parent_id, turn, tokens, id_, role, status, format_ = row[:9]
-    created_at, updated_at, metadata, payload = row[9:13]
+    created_at, updated_at, metadata, payload, run = row[9:14]
     return Message(
         role,
         payload,
@@ -79,6 +79,7 @@ def message_of(row: Row, ids: Mapping[int, str]) -> Message:
         turn,
         tokens,
         updated_at,
+        run,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import get_args
 
+from threadkeep.core.attempts import Attempts
 from threadkeep.core.cursors import Found, Place, Stretch, read_page
 from threadkeep.core.drafts import check_time
 from threadkeep.core.rows import metadata_of, thread_of
@@ -26,6 +27,9 @@ _LOOKED_AT = 1000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _FAR = 2**63 - 1
+
+FIRST = datetime.min.replace(tzinfo=UTC)
+LAST = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +93,34 @@ async def create(
         None if format is None else check_id("format", format),
         None if payload is None else _payload_text(payload),
     )
+    calls = scope.attempts()
     for _ in range(_ATTEMPTS):
-        rows = await scope.on_thread("thread_create", id_, *values)
+        rows = await scope.on_thread("thread_create", id_, *values, over=calls)
         if rows:
             return thread_of(rows[0])
         taken = await scope.on_thread("thread_get", id_)
         if taken:
-            if exist_ok:
-                return thread_of(taken[0])
+            found = thread_of(taken[0])
+            if exist_ok or (calls.lost and (thread_id is None or _is_fresh(found, values))):
+                return found
             raise ConflictError("exists", f"thread {id_!r} exists", id=id_)
         if scope.user_id is not None:
             break
     raise NotFoundError("thread", id_)
+
+
+def _is_fresh(found: Thread, values: tuple[object, ...]) -> bool:
+    """Whether a thread is as `create` makes it: by an attempt whose answer was lost, most likely.
+
+    Metadata and payload are left to `revision`, which counts every change of them.
+    """
+    title, _, external_id, created_at, active_at, format_, _ = values
+    return (
+        (found.revision, found.message_count, found.title) == (0, 0, title)
+        and (found.external_id, found.format) == (external_id, format_)
+        and created_at in (None, found.created_at)
+        and active_at in (None, found.active_at)
+    )
 
 
 async def get(scope: Scope, thread_id: str) -> Thread:
@@ -120,8 +140,8 @@ async def page(
     async def fetch(stretch: Stretch) -> Found[Thread]:
         down = stretch.forward == newest_first
         at, key = stretch.after or ((_FAR, _FAR) if down else (-_FAR, -1))
-        rows = await scope.ex.fetch(
-            scope.sql["threads_newest" if down else "threads_oldest"],
+        rows = await scope.fetch(
+            "threads_newest" if down else "threads_oldest",
             scope.key,
             scope.owner_id,
             which.user,
@@ -158,7 +178,7 @@ async def page_of_all(
         up = stretch.forward == ascending
         start = stretch.after or ((-_FAR - 1, -1) if up else (_FAR, _FAR))
         name = "threads_of_all_up" if up else "threads_of_all_down"
-        rows = await ex.fetch(sql[name], *start, wanted, stretch.count)
+        rows = await Attempts(ex, sql).fetch(sql[name], *start, wanted, stretch.count)
         return Found([((row[0], row[1]), thread_of(row[2:])) for row in rows])
 
     identity = ("threads of all", status, order)
@@ -177,8 +197,8 @@ async def find_active(scope: Scope, which: ThreadFilter) -> Thread | None:
 
 async def count(scope: Scope, which: ThreadFilter) -> int:
     """How many threads match."""
-    rows = await scope.ex.fetch(
-        scope.sql["threads_count"],
+    rows = await scope.fetch(
+        "threads_count",
         scope.key,
         scope.owner_id,
         which.user,
@@ -202,56 +222,64 @@ async def update(
     expected_revision: int | None = None,
 ) -> Thread:
     """Change what is given. `metadata` is merged (RFC 7396), `replace_metadata` takes its place."""
-    if metadata is not UNSET and replace_metadata is not UNSET:
-        raise InvalidError("metadata", "must not be given together with replace_metadata")
+    _check_metadata(metadata, replace_metadata)
     if status is not UNSET and status not in _STATUSES:
         raise InvalidError("status", f"must be one of {', '.join(_STATUSES)}")
     if title is not UNSET:
         check_text("title", title)
     if isinstance(external_id, str):
         check_id("external_id", external_id)
-    if active_at is not UNSET:
-        instant = check_time("active_at", active_at)
-        if instant is None:
-            raise InvalidError("active_at", "must not be None")
-        active_at = instant
-    for given in (metadata, replace_metadata):
-        jsontext.check_metadata(None if given is UNSET else given, "metadata")
-    async with scope.ex.transaction(scope.key) as tx:
-        key, _, revision, stored = await lock(scope, thread_id, tx)
+    at = None if active_at is UNSET else check_time("active_at", active_at)
+    if at is None and active_at is not UNSET:
+        raise InvalidError("active_at", "must not be None")
+
+    async def change(tx: Transaction) -> Thread:
+        key, _, revision, stored, _ = await lock(scope, thread_id, tx)
         if expected_revision is not None and revision != expected_revision:
             raise ConflictError(
                 "revision_moved", f"the revision of the thread is {revision}", id=thread_id
             )
+        replaced = replace_metadata
         if metadata is not UNSET:
-            replace_metadata = jsontext.merge_patch(metadata_of(stored), metadata)
-        values = (title, status, replace_metadata, external_id, active_at)
-        texts = [None if v is UNSET else v for v in values]
-        texts[2] = jsontext.check_metadata(texts[2], "metadata")
-        flags = [v is not UNSET for v in values]
-        pairs = [x for pair in zip(flags, texts, strict=True) for x in pair]
+            replaced = jsontext.merge_patch(metadata_of(stored), metadata)
+        text = None if replaced is UNSET else jsontext.check_metadata(replaced, "metadata")
+        given = (title, status, replaced, external_id, active_at)
+        values = (title, status, text, external_id, at)
+        pairs = [
+            x
+            for g, v in zip(given, values, strict=True)
+            for x in (g is not UNSET, None if g is UNSET else v)
+        ]
         rows = await tx.fetch(scope.sql["thread_update"], scope.key, key, *pairs)
         return thread_of(rows[0])
+
+    return await scope.atomically(change)
 
 
 async def delete(scope: Scope, thread_id: str) -> bool:
     """Delete a thread with all in it; whether there was one."""
-    async with scope.ex.transaction(scope.key) as tx:
-        rows = await scope.on_thread("thread_lock", thread_id, over=tx)
-        if not rows:
-            return False
-        return bool(await tx.fetch(scope.sql["thread_delete"], scope.key, rows[0][0]))
+
+    async def change(tx: Transaction) -> bool:
+        row = await lock_if_any(scope, thread_id, tx)
+        return row is not None and bool(
+            await tx.fetch(scope.sql["thread_delete"], scope.key, row[0])
+        )
+
+    return await scope.atomically(change)
 
 
 async def set_head(scope: Scope, thread_id: str, message_id: str) -> Thread:
     """Make a message the head, as it is, leaf or not."""
     check_id("message_id", message_id)
-    async with scope.ex.transaction(scope.key) as tx:
+
+    async def change(tx: Transaction) -> Thread:
         key, *_ = await lock(scope, thread_id, tx)
         place = await tx.fetch(scope.sql["message_place"], scope.key, key, message_id)
         if not place:
             raise NotFoundError("message", message_id)
         return await point(scope, tx, key, place[0][0])
+
+    return await scope.atomically(change)
 
 
 async def fork(
@@ -268,24 +296,36 @@ async def fork(
         check_id("at", at)
     if title is not UNSET:
         check_text("title", title)
-    rows = await scope.on_thread(
-        "fork", thread_id, at, id_, title is not UNSET, None if title is UNSET else title
-    )
+    calls = scope.attempts()
+    titled = (title is not UNSET, None if title is UNSET else title)
+    rows = await scope.on_thread("fork", thread_id, at, id_, *titled, over=calls)
     if rows:
         return thread_of(rows[0])
+    taken = await scope.on_thread("thread_get", id_)
+    if taken and calls.lost and new is None:
+        return thread_of(taken[0])
     await get(scope, thread_id)
     if at is not None and not await scope.on_thread("message_get", thread_id, at):
         raise NotFoundError("message", at)
-    if await scope.on_thread("thread_get", id_):
+    if taken:
         raise ConflictError("exists", f"thread {id_!r} exists", id=id_)
     raise NotFoundError("thread", id_)
 
 
 async def lock(scope: Scope, thread_id: str, tx: Transaction) -> Row:
-    """Lock the thread's row: (thread_key, head_seq, revision, metadata); NotFoundError if none."""
+    """Lock the thread's row as `lock_if_any`; NotFoundError if there is none."""
+    row = await lock_if_any(scope, thread_id, tx)
+    if row is None:
+        raise NotFoundError("thread", thread_id)
+    return row
+
+
+async def lock_if_any(scope: Scope, thread_id: str, tx: Transaction) -> Row | None:
+    """Lock the thread's row: (thread_key, head_seq, revision, metadata, xid), None if unknown."""
     rows = await scope.on_thread("thread_lock", thread_id, over=tx)
     if not rows:
-        raise NotFoundError("thread", thread_id)
+        return None
+    tx.xid = rows[0][4]
     return rows[0]
 
 
@@ -301,6 +341,16 @@ async def point(
         scope.sql["thread_set_head"], scope.key, key, head, revision, removed or 0, structure
     )
     return thread_of(rows[0])
+
+
+def _check_metadata(
+    metadata: Mapping[str, Json] | Unset, replace: Mapping[str, Json] | Unset | None
+) -> None:
+    """Raise unless at most one is given, and can be stored."""
+    if metadata is not UNSET and replace is not UNSET:
+        raise InvalidError("metadata", "must not be given together with replace_metadata")
+    for given in (metadata, replace):
+        jsontext.check_metadata(None if given is UNSET else given, "metadata")
 
 
 def _wanted_status(status: str) -> str | None:
@@ -342,9 +392,9 @@ def _payload_text(payload: Json) -> str:
 
 def _instant(microseconds: int) -> datetime:
     if microseconds == _FAR:
-        return datetime.max.replace(tzinfo=UTC)
+        return LAST
     if microseconds == -_FAR:
-        return datetime.min.replace(tzinfo=UTC)
+        return FIRST
     return _EPOCH + microseconds * _MICROSECOND
 
 

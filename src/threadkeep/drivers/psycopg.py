@@ -2,25 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+import contextlib
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from struct import Struct
-from typing import Any, cast
+from types import TracebackType
+from typing import Any, Self, cast
 
 import psycopg
 from psycopg.adapt import Buffer, Loader
-from psycopg.pq import Format
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import Format, TransactionStatus
 from psycopg.types.numeric import Int8BinaryDumper, Int8Dumper
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
-from threadkeep.drivers.refusals import refusal
-from threadkeep.drivers.setting import begin_as
-from threadkeep.values.errors import UnavailableError
+from threadkeep.drivers.limits import Keepalive, Limits
+from threadkeep.drivers.patience import BlockingPatience
+from threadkeep.drivers.refusals import (
+    ABORTED,
+    DISTRUSTED,
+    is_cancelled_wait,
+    refusal,
+    unreached,
+    unsynced,
+)
+from threadkeep.drivers.setting import APPLICATION, begin_as, own_session
+from threadkeep.drivers.urls import Address
+from threadkeep.values.errors import ThreadkeepError, UnavailableError
 from threadkeep.values.ports import Row, Statement
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _INT8 = Struct("!q")
+_BAD_VALUE = "22000"
+_MISUSED = "XX000"
+_LOST = (psycopg.OperationalError, psycopg.InterfaceError, OSError)
+_ERRORS = (psycopg.Error, OSError)
+_POOL = "threadkeep"
+# The pool's own patience: its pauses of seconds would outlast many an outage, so it gives up at
+# once, and who still waits asks it again after so many seconds.
+_AGAIN = 0.25
 
 
 class _Int(Int8BinaryDumper):
@@ -36,116 +60,356 @@ class _Instant(Loader):
         return _EPOCH + timedelta(microseconds=_INT8.unpack(data)[0])
 
 
-Connection = psycopg.Connection[tuple[Any, ...]]
+class Connection(psycopg.Connection[tuple[Any, ...]]):
+    """A connection that notes a commit which did not wait for the synchronous standby."""
 
+    made = 0.0
+    unsynced = False
 
-def _configure(connection: Connection) -> None:
-    # Lists of ints are dumped as text: else the first list's size would bind the later ones.
-    connection.adapters.register_dumper(int, Int8Dumper)
-    connection.adapters.register_dumper(int, _Int)
-    connection.adapters.register_loader("timestamptz", _Instant)
-    connection.prepare_threshold = 0
-    connection.autocommit = True
+    def make_ready(self) -> None:
+        """Set the connection up, on the client's side only."""
+        # Lists of ints are dumped as text: else the first list's size would bind the later ones.
+        self.adapters.register_dumper(int, Int8Dumper)
+        self.adapters.register_dumper(int, _Int)
+        self.adapters.register_loader("timestamptz", _Instant)
+        self.add_notice_handler(self._heed)
+        self.made = time.monotonic()
+
+    def note(self) -> bool:
+        """Whether a commit did not wait; what was noted is taken away."""
+        noted, self.unsynced = self.unsynced, False
+        return noted
+
+    def _heed(self, notice: psycopg.errors.Diagnostic) -> None:
+        if is_cancelled_wait(notice.source_function):
+            self.unsynced = True
 
 
 class PsycopgExecutor:
     """Runs statements on a pool of connections, each on its own or in a transaction."""
 
-    def __init__(self, pool: ConnectionPool[Connection]) -> None:
-        self._pool = pool
+    checks_first = False
+
+    def __init__(self, address: Address, limits: Limits) -> None:
+        self._limits = limits
+        self._sessions = _Sessions(address, limits)
 
     @classmethod
-    def open(cls, url: str, *, pool_size: int) -> PsycopgExecutor:
+    def open(cls, address: Address, limits: Limits) -> PsycopgExecutor:
         """Connect; UnavailableError if the server does not answer or refuses."""
-        with _translated():
-            # A first connection of our own: its refusal has a reason, a pool's time-out has none.
-            psycopg.connect(url).close()
-            pool = _pool(url, 1, pool_size)
-            pool.open(wait=True)
-        return cls(pool)
+        ex = cls(address, limits)
+        ex._sessions.start(limits.pool_min)
+        return ex
 
     @classmethod
-    def later(cls, url: str, *, pool_size: int) -> PsycopgExecutor:
+    def later(cls, address: Address, limits: Limits) -> PsycopgExecutor:
         """Connect at the first use only."""
-        pool = _pool(url, 0, pool_size)
-        pool.open()
-        return cls(pool)
+        return cls(address, limits)
+
+    @property
+    def pooled(self) -> bool | None:
+        """Whether a pooler lends the sessions by the transaction; None: nobody has looked yet."""
+        return self._sessions.connector.pooled
 
     async def close(self) -> None:
-        """Disconnect. Idempotent."""
-        self._pool.close()
+        """Disconnect; what is under way still ends. Idempotent."""
+        self._sessions.close()
+
+    def patience(self) -> BlockingPatience:
+        """The patience of one call."""
+        return BlockingPatience(self._limits.deadline)
 
     async def fetch(self, statement: Statement, *args: object) -> Sequence[Row]:
         """Run one statement on its own; one round trip once it is prepared."""
-        with _translated(), self._pool.connection() as connection:
-            return _fetch(connection, statement, args)
-
-    @asynccontextmanager
-    async def transaction(self, owner_key: int | None) -> AsyncIterator[_Transaction]:
-        """A transaction that sees the rows of `owner_key`."""
-        with _translated():
-            connection = self._pool.getconn()
+        sessions = self._sessions
+        connection = sessions.acquire()
         try:
-            with _translated():
-                _script(connection, begin_as(owner_key))
-            try:
-                yield _Transaction(connection)
-            except BaseException:
-                _finish(connection, "ROLLBACK")
-                raise
-            _finish(connection, "COMMIT")
-        finally:
-            self._pool.putconn(connection)
+            rows = fetch_rows(connection, statement, args)
+        except BaseException as error:
+            sessions.let_go(connection, error)
+            _raise_ours(error)
+            raise
+        late = connection.note()
+        sessions.release(connection)
+        if late:
+            raise unsynced()
+        return rows
+
+    def transaction(self, owner_key: int | None) -> _Transaction:
+        """A transaction that sees the rows of `owner_key`."""
+        return _Transaction(self._sessions, owner_key, self._limits)
 
 
 class _Transaction:
-    """Statements of one open transaction."""
+    """One transaction: entered it is open, left it is over."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    __slots__ = ("_connection", "_limits", "_lost", "_owner_key", "_sessions", "xid")
+
+    _connection: Connection
+
+    def __init__(self, sessions: _Sessions, owner_key: int | None, limits: Limits) -> None:
+        self._sessions = sessions
+        self._owner_key = owner_key
+        self._limits = limits
+        self._lost: BaseException | None = None
+        self.xid: str | None = None
 
     async def fetch(self, statement: Statement, *args: object) -> Sequence[Row]:
-        with _translated():
-            return _fetch(self._connection, statement, args)
+        try:
+            return fetch_rows(self._connection, statement, args)
+        except _ERRORS as error:
+            self._lost = error if is_lost(error) else self._lost
+            _raise_ours(error)
+            raise
 
     async def script(self, text: str) -> None:
-        with _translated():
-            _script(self._connection, text)
+        try:
+            run_script(self._connection, text)
+        except _ERRORS as error:
+            self._lost = error if is_lost(error) else self._lost
+            _raise_ours(error)
+            raise
+
+    async def __aenter__(self) -> Self:
+        self._connection = self._sessions.acquire()
+        # Only now it is known what is behind the connection.
+        timeout = self._limits.statement_ms if self._sessions.connector.pooled else None
+        self._run(begin_as(self._owner_key, timeout))
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            done = self._run("COMMIT")
+            late = self._connection.note()
+            self._sessions.release(self._connection)
+            if late:
+                raise unsynced()
+            if done != "COMMIT":
+                raise refusal(ABORTED)
+        else:
+            self._sessions.let_go(self._connection, self._lost or error)
+
+    def _run(self, command: str) -> str | None:
+        """Begin or end; where that fails the connection is given back."""
+        try:
+            return run_script(self._connection, command)
+        except BaseException as error:
+            self._sessions.let_go(self._connection, error)
+            _raise_ours(error)
+            raise
 
 
-def _pool(url: str, least: int, most: int) -> ConnectionPool[Connection]:
-    return ConnectionPool(
-        url, min_size=least, max_size=most, configure=_configure, open=False, timeout=30.0
-    )
+class _Sessions:
+    """The connections of an executor: psycopg's pool, and what is done when one is lost."""
+
+    def __init__(self, address: Address, limits: Limits) -> None:
+        self.connector = _Connector(address, limits)
+        self._limits = limits
+        self._lock = threading.Lock()
+        self._pool: ConnectionPool[Connection] | None = None
+        self._closed = False
+        self._drained = 0.0
+
+    def start(self, least: int) -> ConnectionPool[Connection]:
+        """The pool. It is made with the first connection, which tells what is behind."""
+        with self._lock:
+            if self._closed:
+                raise _closed()
+            if self._pool is None:
+                # One of our own: its refusal has a reason, a pool's time-out has none.
+                self.connector.look()
+                self._pool = self._made(least)
+            return self._pool
+
+    def acquire(self) -> Connection:
+        """A connection: one that idles, a new one, or the next that is released."""
+        pool = self._pool or self.start(0)
+        try:
+            return pool.getconn(timeout=_AGAIN)
+        except PoolClosed:
+            raise _closed() from None
+        except PoolTimeout:
+            return self._insist(pool)
+
+    def release(self, connection: Connection) -> None:
+        """Give a connection back."""
+        if self._pool is not None:
+            self._pool.putconn(connection)
+
+    def let_go(self, connection: Connection, error: BaseException) -> None:
+        """Give a connection back after an error, also out of an open transaction."""
+        connection.note()
+        if is_lost(error) or not isinstance(error, Exception):
+            connection.close()
+        elif connection.pgconn.transaction_status != TransactionStatus.IDLE:
+            with contextlib.suppress(*_ERRORS):
+                run_script(connection, "ROLLBACK")
+        if connection.closed and isinstance(error, Exception):
+            self._distrust(connection)
+        self.release(connection)
+
+    def close(self) -> None:
+        """Disconnect; what is in use is closed when it comes back. Idempotent."""
+        with self._lock:
+            self._closed = True
+        if self._pool is not None:
+            self._pool.close()
+
+    def _made(self, least: int) -> ConnectionPool[Connection]:
+        pool = ConnectionPool(
+            self.connector.conninfo,
+            connection_class=Connection,
+            kwargs=self.connector.arguments(),
+            configure=Connection.make_ready,
+            min_size=least,
+            max_size=self._limits.pool_size,
+            reconnect_timeout=0.0,
+            name=_POOL,
+            open=False,
+        )
+        pool.open()
+        return pool
+
+    def _insist(self, pool: ConnectionPool[Connection]) -> Connection:
+        """Wait on for a connection while others have some; where nobody has, say why."""
+        deadline = time.monotonic() + self._limits.deadline
+        while time.monotonic() < deadline:
+            if pool.get_stats()["pool_size"] == 0:
+                self.connector.look()
+            try:
+                return pool.getconn(timeout=_AGAIN)
+            except PoolClosed:
+                raise _closed() from None
+            except PoolTimeout:
+                continue
+        raise UnavailableError("no connection of the pool became free in time", transient=True)
+
+    def _distrust(self, connection: Connection) -> None:
+        """Replace all connections that are as old as a lost one: once, not once per caller."""
+        with self._lock:
+            if self._pool is None or self._closed or connection.made <= self._drained:
+                return
+            self._drained = time.monotonic()
+            self._pool.drain()
 
 
-def _fetch(connection: Connection, statement: Statement, args: Sequence[object]) -> list[Row]:
+class _Connector:
+    """How to connect. Finds out by a first connection whether a pooler is in front."""
+
+    def __init__(self, address: Address, limits: Limits) -> None:
+        self.pooled = limits.lends(address.looks_pooled)
+        self.conninfo = address.for_psycopg()
+        given = conninfo_to_dict(self.conninfo)
+        # What the URL and the environment say has the last word.
+        self._options = str(given.get("options") or os.environ.get("PGOPTIONS", ""))
+        said = "statement_timeout" in self._options
+        self._timeout_ms = None if said else limits.statement_ms
+        times = Keepalive.of(limits.connect_timeout)
+        ours: dict[str, Any] = {
+            "fallback_application_name": APPLICATION,
+            "connect_timeout": max(2, round(limits.connect_timeout)),
+            "keepalives_idle": times.idle,
+            "keepalives_interval": times.interval,
+            "keepalives_count": times.probes,
+            "tcp_user_timeout": times.unanswered_ms,
+        }
+        self._given = {name: value for name, value in ours.items() if name not in given}
+
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of connections; without what a pooler refuses, unless there is none."""
+        given = {**self._given, "autocommit": True, "prepare_threshold": None}
+        if self.pooled is False:
+            given["prepare_threshold"] = 0
+            if self._timeout_ms is not None:
+                options = f"-c statement_timeout={self._timeout_ms} {self._options}"
+                given["options"] = options.strip()
+        return given
+
+    def look(self) -> None:
+        """Connect once, to see whether that works and what is behind."""
+        with (
+            translated(),
+            contextlib.closing(Connection.connect(self.conninfo, **self.arguments())) as connection,
+        ):
+            if self.pooled is None:
+                own = own_session(connection.info.backend_pid, None)
+                self.pooled = run_script(connection, own) != "SELECT 1"
+
+
+class _Quiet(logging.Filter):
+    """Keeps our pools' reports of an outage out of the log: our callers get the errors themselves.
+
+    They repeat the server's text. Pools of others stay as they are.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        args = record.args if isinstance(record.args, tuple) else ()
+        return not any(arg == _POOL or isinstance(arg, Connection) for arg in args)
+
+
+logging.getLogger("psycopg.pool").addFilter(_Quiet())
+
+
+def _closed() -> UnavailableError:
+    return UnavailableError("the store is closed")
+
+
+def fetch_rows(
+    connection: psycopg.Connection[Any], statement: Statement, args: Sequence[object]
+) -> list[Row]:
+    """Run one statement, prepared where the connection allows that, and return its rows."""
     with psycopg.RawCursor(connection) as cursor:
         # The text comes from our own .sql files.
         cursor.execute(cast("Any", statement.text), args, binary=True)
         return [] if cursor.description is None else list(cursor.fetchall())
 
 
-def _script(connection: Connection, text: str) -> None:
+def run_script(connection: psycopg.Connection[Any], text: str) -> str | None:
+    """Run statements without parameters in one round trip; what the server said to the last."""
     with psycopg.ClientCursor(connection) as cursor:
         cursor.execute(cast("Any", text), prepare=False)
+        while cursor.nextset():
+            pass
+        return cursor.statusmessage
 
 
-def _finish(connection: Connection, command: str) -> None:
-    with _translated():
-        if not connection.closed:
-            _script(connection, command)
+def is_lost(error: BaseException) -> bool:
+    """Whether a connection is not to be used after this error."""
+    if isinstance(error, psycopg.Error) and error.sqlstate is not None:
+        return error.sqlstate in DISTRUSTED
+    return isinstance(error, _LOST)
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Turn the driver's errors into ours; messages of the server are dropped, they quote values."""
+def meaning(error: BaseException) -> ThreadkeepError | None:
+    """Our error for one of psycopg, None for any other; the server's text is dropped.
+
+    Its cause is set where it tells about the network and not about values.
+    """
+    if isinstance(error, psycopg.Error) and error.sqlstate is not None:
+        return refusal(error.sqlstate, error.diag.constraint_name)
+    if isinstance(error, _LOST):
+        return unreached(error)
+    if isinstance(error, psycopg.Error):
+        return refusal(_BAD_VALUE if isinstance(error, psycopg.DataError) else _MISUSED)
+    return None
+
+
+def _raise_ours(error: BaseException) -> None:
+    found = meaning(error)
+    if found is not None:
+        raise found from found.__cause__
+
+
+@contextlib.contextmanager
+def translated() -> Iterator[None]:
+    """Turn psycopg's errors into ours."""
     try:
         yield
-    except (PoolClosed, PoolTimeout) as error:
-        raise UnavailableError(f"the server was not reached ({type(error).__name__})") from error
-    except psycopg.Error as error:
-        if error.sqlstate is None:
-            name = type(error).__name__
-            raise UnavailableError(f"the server was not reached ({name})") from error
-        raise refusal(error.sqlstate, error.diag.constraint_name) from None
+    except _ERRORS as error:
+        _raise_ours(error)
+        raise

@@ -17,7 +17,9 @@ from types import MappingProxyType
 from threadkeep.values.errors import InvalidError
 from threadkeep.values.ports import Statement
 
-_FILES = ("access", "append", "threads", "messages", "windows", "migrations")
+_FILES = (
+    *("access", "append", "attempts", "threads", "messages", "runs", "windows", "migrations"),
+)
 _HEADER = re.compile(r"^-- (name|fragment): *(.+)$", re.MULTILINE)
 _MARK = re.compile(r"/\*use (\w+)\*/")
 _LEFT_OVER = re.compile(r"/\*[^*]*\*/")

@@ -13,6 +13,11 @@ ALTER TABLE /*schema*/messages FORCE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS messages_owner ON /*schema*/messages;
 CREATE POLICY messages_owner ON /*schema*/messages
   USING (owner_key = (SELECT /*schema*/current_owner()));
+ALTER TABLE /*schema*/runs ENABLE ROW LEVEL SECURITY;
+ALTER TABLE /*schema*/runs FORCE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS runs_owner ON /*schema*/runs;
+CREATE POLICY runs_owner ON /*schema*/runs
+  USING (owner_key = (SELECT /*schema*/current_owner()));
 
 -- name: share
 -- No row-level security: only the statements of the store keep owners apart.
@@ -20,10 +25,14 @@ ALTER TABLE /*schema*/threads NO FORCE ROW LEVEL SECURITY;
 ALTER TABLE /*schema*/threads DISABLE ROW LEVEL SECURITY;
 ALTER TABLE /*schema*/messages NO FORCE ROW LEVEL SECURITY;
 ALTER TABLE /*schema*/messages DISABLE ROW LEVEL SECURITY;
+ALTER TABLE /*schema*/runs NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE /*schema*/runs DISABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS threads_owner ON /*schema*/threads;
 DROP POLICY IF EXISTS messages_owner ON /*schema*/messages;
+DROP POLICY IF EXISTS runs_owner ON /*schema*/runs;
 DROP POLICY IF EXISTS threads_admin ON /*schema*/threads;
 DROP POLICY IF EXISTS messages_admin ON /*schema*/messages;
+DROP POLICY IF EXISTS runs_admin ON /*schema*/runs;
 
 -- name: oversee
 -- The admin role sees and changes the rows of all owners.
@@ -31,6 +40,8 @@ DROP POLICY IF EXISTS threads_admin ON /*schema*/threads;
 CREATE POLICY threads_admin ON /*schema*/threads TO :"admin_role" USING (true);
 DROP POLICY IF EXISTS messages_admin ON /*schema*/messages;
 CREATE POLICY messages_admin ON /*schema*/messages TO :"admin_role" USING (true);
+DROP POLICY IF EXISTS runs_admin ON /*schema*/runs;
+CREATE POLICY runs_admin ON /*schema*/runs TO :"admin_role" USING (true);
 
 -- name: role_create
 -- A role that cannot log in, if there is none of that name. Roles belong to the whole cluster:
@@ -49,6 +60,7 @@ $threadkeep$;
 -- What a role needs that works with the store. EXECUTE is named too: some clusters take it from
 -- PUBLIC by default.
 GRANT USAGE ON SCHEMA :"schema" TO :"role";
-GRANT SELECT, INSERT, UPDATE, DELETE ON /*schema*/threads, /*schema*/messages TO :"role";
+GRANT SELECT, INSERT, UPDATE, DELETE
+  ON /*schema*/threads, /*schema*/messages, /*schema*/runs TO :"role";
 GRANT SELECT ON /*schema*/transcript, /*schema*/schema_migrations TO :"role";
 GRANT EXECUTE ON FUNCTION /*schema*/owner_key(text), /*schema*/current_owner() TO :"role";

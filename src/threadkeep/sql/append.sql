@@ -2,11 +2,11 @@
 -- The rows of a batch, once the thread's row (t) has handed out their place.
 INSERT INTO /*schema*/messages AS m (
   owner_key, thread_key, seq, parent_seq, anchor, created_at, updated_at, turn, tokens, starts, cut,
-  message_id, role, status, format, metadata, calls, answers, payload)
+  message_id, role, status, format, metadata, run, calls, answers, payload)
 SELECT $1::bigint, t.thread_key, t.base + r.n - 1,
        CASE WHEN r.n = 1 AND t.head_anchor = t.base THEN t.head_parent ELSE t.base + r.n - 2 END,
        t.head_anchor, coalesce(r.created_at, now()), now(), t.turn + r.turn, r.tokens, r.starts,
-       r.cut, r.message_id, r.role, r.status, r.format, r.metadata::jsonb,
+       r.cut, r.message_id, r.role, r.status, r.format, r.metadata::jsonb, t.run,
        r.calls::text[], r.answers::text[], r.payload::json
 FROM t CROSS JOIN unnest(
   $6::text[], $7::text[], $8::text[], $9::text[], $10::timestamptz[], $11::integer[],
@@ -47,19 +47,12 @@ t AS (
     updated_at = excluded.updated_at
   WHERE $4::text IS NULL OR t.user_id = $4::text
   RETURNING t.thread_key, t.next_seq - cardinality($6::text[]) AS base, t.head_anchor,
-            t.head_parent, t.turns - $16::integer AS turn
+            t.head_parent, t.turns - $16::integer AS turn, NULL::text AS run
 )
 /*use append_rows*/;
 
--- name: append_under
--- Stores a batch under a given message; as append_to_head otherwise. No row: no such thread or
--- message, or the head is another one.
--- Parameters as in append_to_head, $20 message_id of the parent or NULL for a new root, $21 whether
--- the parent must be the head. The proposed row carries the parent's place to DO UPDATE in its
--- head_seq, head_anchor, head_parent and turns.
-WITH g AS MATERIALIZED (
-  SELECT set_config('threadkeep.owner', $1::bigint::text, true) AS owner
-),
+-- fragment: parent
+-- The place of the parent, $20 message_id; one empty row where that is NULL.
 parent AS MATERIALIZED (
   SELECT p.* FROM g CROSS JOIN LATERAL (
     SELECT m.seq, m.anchor, m.turn
@@ -72,7 +65,18 @@ parent AS MATERIALIZED (
   ) p
   UNION ALL
   SELECT NULL, 1, 0 FROM g WHERE $20::text IS NULL AND g.owner IS NOT NULL
+)
+
+-- name: append_under
+-- Stores a batch under a given message; as append_to_head otherwise. No row: no such thread or
+-- message, or the head is another one.
+-- Parameters as in append_to_head, $20 message_id of the parent or NULL for a new root, $21 whether
+-- the parent must be the head. The proposed row carries the parent's place to DO UPDATE in its
+-- head_seq, head_anchor, head_parent and turns.
+WITH g AS MATERIALIZED (
+  SELECT set_config('threadkeep.owner', $1::bigint::text, true) AS owner
 ),
+/*use parent*/,
 t AS (
   INSERT INTO /*schema*/threads AS t (
     owner_key, next_seq, head_seq, head_anchor, head_parent, structure, revision, message_count,
@@ -94,19 +98,82 @@ t AS (
   WHERE ($4::text IS NULL OR t.user_id = $4::text)
     AND (NOT $21::boolean OR t.head_seq IS NOT DISTINCT FROM excluded.head_parent)
   RETURNING t.thread_key, t.next_seq - cardinality($6::text[]) AS base, t.head_anchor,
+            t.head_parent, t.turns - $16::integer AS turn, NULL::text AS run
+)
+/*use append_rows*/;
+
+-- name: append_in_run
+-- Stores a batch under the head or a given message, and begins its run or renews the run's lease. No
+-- row: as in append_under, or another exclusive run holds the thread. 23502, a missing seq: the run
+-- has lost its lease, or it is gone with its thread.
+-- Parameters as in append_under, $22 whether the batch goes under the head ($20 is NULL then),
+-- $23 run_id, $24 seconds of the lease, $25 whether the run is exclusive, $26 whether it begins.
+WITH g AS MATERIALIZED (
+  SELECT set_config('threadkeep.owner', $1::bigint::text, true) AS owner
+),
+/*use parent*/,
+place AS (
+  INSERT INTO /*schema*/threads AS t (
+    owner_key, next_seq, head_seq, head_anchor, head_parent, structure, revision, message_count,
+    created_at, updated_at, active_at, turns, owner_id, thread_id, user_id, status, live_run,
+    live_until)
+  SELECT $1::bigint, cardinality($6::text[]) + 1, cardinality($6::text[]), p.anchor, p.seq, 0, 0,
+         cardinality($6::text[]), now(), now(), coalesce($5::timestamptz, now()),
+         p.turn + $16::integer, $2::text, $3::text, $4::text, 'active',
+         CASE WHEN $25::boolean THEN $23::text END,
+         CASE WHEN $25::boolean THEN now() + make_interval(secs => $24::float8) END
+  FROM parent p
+  ON CONFLICT (owner_key, owner_id, thread_id) DO UPDATE SET
+    next_seq = t.next_seq + excluded.head_seq,
+    head_seq = t.next_seq + excluded.head_seq - 1,
+    head_anchor = CASE
+      WHEN t.next_seq - 1 IS DISTINCT FROM
+           CASE WHEN $22::boolean THEN t.head_seq ELSE excluded.head_parent END THEN t.next_seq
+      WHEN $22::boolean THEN t.head_anchor ELSE excluded.head_anchor END,
+    head_parent = CASE
+      WHEN NOT $22::boolean THEN excluded.head_parent
+      WHEN t.head_seq = t.next_seq - 1 THEN t.head_parent ELSE t.head_seq END,
+    message_count = t.message_count + excluded.head_seq,
+    turns = CASE WHEN $22::boolean THEN t.turns ELSE 0 END + excluded.turns,
+    active_at = greatest(t.active_at, excluded.active_at),
+    updated_at = excluded.updated_at,
+    live_run = coalesce(excluded.live_run, t.live_run),
+    live_until = CASE WHEN $25::boolean THEN excluded.live_until ELSE t.live_until END
+  WHERE ($4::text IS NULL OR t.user_id = $4::text)
+    AND (NOT $21::boolean OR t.head_seq IS NOT DISTINCT FROM excluded.head_parent)
+    AND (NOT $25::boolean OR t.live_run = excluded.live_run
+         OR $26::boolean AND (t.live_run IS NULL OR t.live_until <= excluded.updated_at))
+  RETURNING t.thread_key, t.next_seq - cardinality($6::text[]) AS base, t.head_anchor,
             t.head_parent, t.turns - $16::integer AS turn
+),
+run AS (
+  INSERT INTO /*schema*/runs AS r (
+    owner_key, thread_key, started_at, renewed_at, lease_until, exclusive, run_id, status)
+  SELECT $1::bigint, p.thread_key, now(), now(), now() + make_interval(secs => $24::float8),
+         $25::boolean, $23::text, 'running'
+  FROM place p
+  ON CONFLICT (owner_key, thread_key, run_id) DO UPDATE SET
+    renewed_at = excluded.renewed_at, lease_until = excluded.lease_until
+  WHERE r.status = 'running' AND r.lease_until > excluded.renewed_at
+  -- A row that was there before has an xmax: only a run that begins may be new.
+  RETURNING r.run_id, $26::boolean OR r.xmax <> 0 AS held
+),
+t AS (
+  SELECT p.thread_key, CASE WHEN r.held THEN p.base END AS base, p.head_anchor, p.head_parent,
+         p.turn, r.run_id AS run
+  FROM place p LEFT JOIN run r ON true
 )
 /*use append_rows*/;
 
 -- name: fork
--- Copies a path into a new thread: order, ids and times kept, seq anew from 1. No row: no such
--- thread or message, or the new id is taken.
+-- Copies a path into a new thread: order, ids and times kept, seq anew from 1, runs left behind. No
+-- row: no such thread or message, or the new id is taken.
 -- $1 to $5 as in path, $6 the new thread_id, $7 whether $8 is the title (else the old one).
 WITH RECURSIVE /*use path*/,
 copied AS MATERIALIZED (
   SELECT m.*, row_number() OVER (ORDER BY m.seq) AS n
   FROM path p CROSS JOIN LATERAL (
-    SELECT m.* FROM /*schema*/messages m
+    SELECT m.*, /*use message_status*/ AS shown FROM /*schema*/messages m
     WHERE m.owner_key = $1::bigint AND m.thread_key = p.thread_key AND m.seq BETWEEN p.lo AND p.hi
     OFFSET 0
   ) m
@@ -135,7 +202,7 @@ filled AS (
     owner_key, thread_key, seq, parent_seq, anchor, created_at, updated_at, turn, tokens, starts,
     cut, message_id, role, status, format, metadata, calls, answers, payload)
   SELECT $1::bigint, t.thread_key, c.n, nullif(c.n - 1, 0), 1, c.created_at, c.updated_at, c.turn,
-         c.tokens, c.starts, c.cut, c.message_id, c.role, c.status, c.format, c.metadata, c.calls,
+         c.tokens, c.starts, c.cut, c.message_id, c.role, c.shown, c.format, c.metadata, c.calls,
          c.answers, c.payload
   FROM made t CROSS JOIN copied c
   RETURNING seq

@@ -48,6 +48,13 @@ CREATE TABLE threads (
   metadata jsonb,
   format text,
   payload json,
+  live_run text,
+  live_until timestamp with time zone,
+  input_tokens bigint,
+  output_tokens bigint,
+  cached_tokens bigint,
+  reasoning_tokens bigint,
+  cost numeric,
   CONSTRAINT threads_pkey PRIMARY KEY (owner_key, thread_key),
   CONSTRAINT threads_id_key UNIQUE (owner_key, owner_id, thread_id),
   CONSTRAINT threads_head_check CHECK (((head_seq IS NULL) = (head_anchor IS NULL))),
@@ -77,6 +84,7 @@ CREATE TABLE messages (
   calls text[],
   answers text[],
   payload json NOT NULL,
+  run text,
   CONSTRAINT messages_pkey PRIMARY KEY (owner_key, thread_key, seq),
   CONSTRAINT messages_id_key UNIQUE (owner_key, thread_key, message_id),
   CONSTRAINT messages_thread_fkey FOREIGN KEY (owner_key, thread_key) REFERENCES threads(owner_key, thread_key) ON DELETE CASCADE,
@@ -85,6 +93,30 @@ CREATE TABLE messages (
   CONSTRAINT messages_tree_check CHECK (((parent_seq < seq) AND (anchor <= seq)))
 );
 CREATE INDEX messages_branch_idx ON messages USING btree (owner_key, thread_key, parent_seq) WHERE parent_seq IS DISTINCT FROM (seq - 1);
+
+CREATE TABLE runs (
+  owner_key bigint NOT NULL,
+  thread_key bigint NOT NULL,
+  started_at timestamp with time zone NOT NULL,
+  renewed_at timestamp with time zone NOT NULL,
+  lease_until timestamp with time zone NOT NULL,
+  ended_at timestamp with time zone,
+  exclusive boolean NOT NULL,
+  run_id text NOT NULL,
+  status text NOT NULL,
+  input_tokens bigint,
+  output_tokens bigint,
+  cached_tokens bigint,
+  reasoning_tokens bigint,
+  cost numeric,
+  CONSTRAINT runs_pkey PRIMARY KEY (owner_key, thread_key, run_id),
+  CONSTRAINT runs_thread_fkey FOREIGN KEY (owner_key, thread_key) REFERENCES threads(owner_key, thread_key) ON DELETE CASCADE,
+  CONSTRAINT runs_end_check CHECK (((status = 'running'::text) = (ended_at IS NULL))),
+  CONSTRAINT runs_status_check CHECK ((status = ANY (ARRAY['complete'::text, 'running'::text, 'interrupted'::text, 'failed'::text, 'cancelled'::text]))),
+  CONSTRAINT runs_usage_check CHECK (((input_tokens >= 0) AND (output_tokens >= 0) AND (cached_tokens >= 0) AND (reasoning_tokens >= 0) AND (cost >= (0)::numeric)))
+) WITH (fillfactor = 75);
+CREATE INDEX runs_running_idx ON runs USING btree (owner_key, thread_key) WHERE status = 'running'::text;
+CREATE INDEX runs_started_idx ON runs USING btree (owner_key, thread_key, started_at, run_id);
 
 CREATE VIEW transcript WITH (security_invoker = true) AS
  SELECT t.owner_id,
@@ -97,16 +129,28 @@ CREATE VIEW transcript WITH (security_invoker = true) AS
     (m.seq = t.head_seq) AS is_head,
     m.turn,
     m.role,
-    m.status,
+        CASE
+            WHEN ((m.status <> 'running'::text) OR (m.run IS NULL)) THEN m.status
+            ELSE COALESCE(( SELECT
+                    CASE
+                        WHEN ((r.status = 'running'::text) AND (r.lease_until <= now())) THEN 'interrupted'::text
+                        ELSE r.status
+                    END AS status
+               FROM runs r
+              WHERE ((r.owner_key = m.owner_key) AND (r.thread_key = m.thread_key) AND (r.run_id = m.run))), 'interrupted'::text)
+        END AS status,
     m.format,
     m.created_at,
-    m.payload
+    m.payload,
+    m.run
    FROM ((threads t
      JOIN messages m ON (((m.owner_key = t.owner_key) AND (m.thread_key = t.thread_key))))
      LEFT JOIN messages p ON (((p.owner_key = m.owner_key) AND (p.thread_key = m.thread_key) AND (p.seq = m.parent_seq))));
 
 ALTER TABLE messages ENABLE ROW LEVEL SECURITY;
 ALTER TABLE messages FORCE ROW LEVEL SECURITY;
+ALTER TABLE runs ENABLE ROW LEVEL SECURITY;
+ALTER TABLE runs FORCE ROW LEVEL SECURITY;
 ALTER TABLE threads ENABLE ROW LEVEL SECURITY;
 ALTER TABLE threads FORCE ROW LEVEL SECURITY;
 
@@ -132,12 +176,15 @@ $threadkeep$;
 
 CREATE POLICY messages_admin ON messages FOR ALL TO threadkeep_admin USING (true);
 CREATE POLICY messages_owner ON messages FOR ALL TO PUBLIC USING ((owner_key = ( SELECT current_owner() AS current_owner)));
+CREATE POLICY runs_admin ON runs FOR ALL TO threadkeep_admin USING (true);
+CREATE POLICY runs_owner ON runs FOR ALL TO PUBLIC USING ((owner_key = ( SELECT current_owner() AS current_owner)));
 CREATE POLICY threads_admin ON threads FOR ALL TO threadkeep_admin USING (true);
 CREATE POLICY threads_owner ON threads FOR ALL TO PUBLIC USING ((owner_key = ( SELECT current_owner() AS current_owner)));
 
 GRANT EXECUTE ON FUNCTION current_owner() TO threadkeep_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON messages TO threadkeep_admin;
 GRANT EXECUTE ON FUNCTION owner_key(text) TO threadkeep_admin;
+GRANT SELECT, INSERT, UPDATE, DELETE ON runs TO threadkeep_admin;
 GRANT USAGE ON SCHEMA threadkeep TO threadkeep_admin;
 GRANT SELECT ON schema_migrations TO threadkeep_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON threads TO threadkeep_admin;
@@ -145,6 +192,7 @@ GRANT SELECT ON transcript TO threadkeep_admin;
 GRANT EXECUTE ON FUNCTION current_owner() TO threadkeep_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON messages TO threadkeep_app;
 GRANT EXECUTE ON FUNCTION owner_key(text) TO threadkeep_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON runs TO threadkeep_app;
 GRANT USAGE ON SCHEMA threadkeep TO threadkeep_app;
 GRANT SELECT ON schema_migrations TO threadkeep_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON threads TO threadkeep_app;

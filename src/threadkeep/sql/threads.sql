@@ -107,9 +107,10 @@ WHERE (t.owner_key, t.thread_key) /*past*/< ($1::bigint, $2::bigint)
 ORDER BY t.owner_key /*dir*/DESC, t.thread_key /*dir*/DESC LIMIT $4::integer;
 
 -- name: thread_lock
--- Locks a thread's row for the transaction and reads what changes are decided by.
+-- Locks a thread's row for the transaction and reads what changes are decided by, and the
+-- transaction's id.
 -- $1 owner_key, $2 owner_id, $3 thread_id, $4 user_id.
-SELECT t.thread_key, t.head_seq, t.revision, t.metadata::text
+SELECT t.thread_key, t.head_seq, t.revision, t.metadata::text, pg_current_xact_id()::text
 FROM /*schema*/threads t
 WHERE t.owner_key = $1::bigint AND t.owner_id = $2::text
   AND t.thread_id BETWEEN $3::text AND $3::text

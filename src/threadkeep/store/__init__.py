@@ -8,75 +8,42 @@ from types import TracebackType
 from typing import Self
 
 from threadkeep.core import migrations as core_migrations
-from threadkeep.core import threads as core_threads
 from threadkeep.core.drafts import Drafting
 from threadkeep.core.drift import Finding, verify
 from threadkeep.core.migrations import MigrationState, Options, Standing, UpReport
 from threadkeep.core.migrations import script as migration_sql
+from threadkeep.core.runs import LEASE
 from threadkeep.core.scope import Scope
+from threadkeep.store.admin import Admin, AllThreads
+from threadkeep.store.items import Items
 from threadkeep.store.messages import Messages
+from threadkeep.store.owner import Owner
 from threadkeep.store.pages import PageCall
-from threadkeep.store.threads import StatusFilter, Threads
+from threadkeep.store.runs import Runs
+from threadkeep.store.threads import Threads
+from threadkeep.store.turns import Turn
+from threadkeep.store.writing import Plain, Writing
 from threadkeep.values.errors import ForbiddenError
-from threadkeep.values.page import Order, Page
 from threadkeep.values.ports import Executor, Statement
-from threadkeep.values.thread import Thread
 
 __all__ = [
+    "LEASE",
     "Admin",
     "AllThreads",
     "AsyncStore",
+    "Items",
     "Messages",
     "Migrations",
     "Options",
     "Owner",
     "PageCall",
+    "Runs",
     "Standing",
     "Threads",
+    "Turn",
+    "Writing",
     "migration_sql",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """The handle of one owner, or of one user inside it. Nothing else can be reached from here."""
-
-    owner_id: str
-    user_id: str | None
-    threads: Threads
-    messages: Messages
-
-
-@dataclass(frozen=True, slots=True)
-class AllThreads:
-    """The threads of all owners."""
-
-    _ready: Callable[[], Awaitable[Executor]]
-    _sql: Mapping[str, Statement]
-
-    def list(
-        self,
-        *,
-        status: StatusFilter = "all",
-        order: Order = "asc",
-        limit: int = 50,
-        cursor: str | None = None,
-    ) -> PageCall[Thread]:
-        """Threads across owners, in the order of their keys, so owner by owner."""
-
-        async def read(at: str | None) -> Page[Thread]:
-            return await core_threads.page_of_all(
-                await self._ready(), self._sql, status=status, order=order, limit=limit, cursor=at
-            )
-
-        return PageCall(read, cursor)
-
-
-@dataclass(frozen=True, slots=True)
-class Admin:
-    """What only the admin role may do. ForbiddenError at the first use by any other role."""
-
-    threads: AllThreads
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +81,16 @@ class AsyncStore:
         *,
         options: Options,
         admin: Executor,
+        writing: Writing,
+        borrow: Callable[[object], Executor],
         close: Callable[[], Awaitable[None]],
     ) -> None:
         self._ex = ex
         self._sql = sql
         self._drafting = drafting
         self._admin = admin
+        self._writing = writing
+        self._borrow = borrow
         self._admin_may: bool | None = None
         self._close = close
         self._closed = False
@@ -131,11 +102,30 @@ class AsyncStore:
         No I/O. InvalidError for an id that is none.
         """
         scope = Scope.of(self._ex, self._sql, owner_id, user)
-        return Owner(owner_id, user, Threads(scope), Messages(scope, self._drafting))
+        return Owner(scope, self._drafting, self._writing)
 
     def admin(self) -> Admin:
         """What reaches across owners. No I/O; ForbiddenError at use if the role may not."""
-        return Admin(AllThreads(self._admin_ready, self._sql))
+        return Admin(AllThreads(self._admin_ready, self._sql), self._admin_ready, self._sql)
+
+    def using(self, connection: object) -> AsyncStore:
+        """The store inside a transaction of the caller, who commits or rolls back.
+
+        `connection` is a connection or transaction of asyncpg, of psycopg's async side or of
+        SQLAlchemy's; InvalidError for any other. Each call runs under a savepoint: one that fails
+        leaves the caller's transaction as it was. Nothing is retried, joined or shielded here, and
+        a turn renews its lease by appends and `touch` only. Closing it closes nothing.
+        """
+        return AsyncStore(
+            self._borrow(connection),
+            self._sql,
+            self._drafting,
+            options=self.migrations.options,
+            admin=self._admin,
+            writing=Plain(),
+            borrow=self._borrow,
+            close=_nothing,
+        )
 
     async def close(self) -> None:
         """Wait for calls under way and disconnect; calls after it raise UnavailableError."""
@@ -164,3 +154,7 @@ class AsyncStore:
                 "give its URL as admin_url or THREADKEEP_ADMIN_URL"
             )
         return self._admin
+
+
+async def _nothing() -> None:
+    pass

@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, overload
 
-from threadkeep import dialects
-from threadkeep.core import append as appending
 from threadkeep.core import messages as core
 from threadkeep.core import windows
 from threadkeep.core.append import HEAD, Place
-from threadkeep.core.drafts import Draft, Drafting, check_batch, check_time
+from threadkeep.core.drafts import Drafting, check_batch, check_time
 from threadkeep.core.scope import Scope
 from threadkeep.core.windows import Extent
 from threadkeep.dialects.convert import to_native
+from threadkeep.store.items import Items, batch_of, draft_as, drafts_of, reader_of
 from threadkeep.store.pages import PageCall
+from threadkeep.store.writing import Writing
 from threadkeep.values.errors import InvalidError
 from threadkeep.values.ids import check_id
 from threadkeep.values.message import Message, Status
 from threadkeep.values.page import Order, Page, Window
 from threadkeep.values.parts import Json
-from threadkeep.values.ports import Dialect
 from threadkeep.values.unset import UNSET, Unset
-
-Items = Message | Json | Sequence[Message] | Sequence[Json]
 
 # Inside Messages, `list` is the method.
 Stored = list[Message]
-Drafts = list[Draft]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +38,7 @@ class Messages:
 
     _scope: Scope
     _drafting: Drafting
+    _writing: Writing
 
     async def append(
         self,
@@ -65,10 +62,12 @@ class Messages:
         (`message_differs`). The last message stored becomes the head. NotFoundError for an unknown
         `parent`, or where the thread is another user's.
         """
-        drafts = check_batch(self._drafts(items, dialect, created_at))
+        drafts = batch_of(self._drafting, items, dialect, created_at)
         place = _place(parent, expected_head, on_conflict)
         active_at = check_time("active_at", active_at)
-        return await appending.append(self._scope, thread_id, drafts, place, active_at=active_at)
+        return await self._writing.append(
+            self._scope, thread_id, drafts, place, active_at=active_at
+        )
 
     @overload
     async def get(self, thread_id: str, message_id: str) -> Message: ...
@@ -76,7 +75,7 @@ class Messages:
     async def get(self, thread_id: str, message_id: str, *, dialect: str) -> Json: ...
     async def get(self, thread_id: str, message_id: str, *, dialect: str | None = None) -> Any:
         """The message. NotFoundError if it or the thread is unknown."""
-        reader = _reader(dialect)
+        reader = reader_of(dialect)
         message = await core.get(self._scope, thread_id, message_id)
         return to_native([message], reader)[0] if reader else message
 
@@ -129,7 +128,7 @@ class Messages:
         """
 
         async def read(at: str | None) -> Page[Any]:
-            reader = _reader(dialect)
+            reader = reader_of(dialect)
             if last is not None:
                 if at is not None:
                     raise InvalidError("last", "must not be given together with cursor")
@@ -200,7 +199,7 @@ class Messages:
         of turns then has up to k - 1 turns more, one of tokens up to k - 1 turns less. Empty for an
         unknown thread; NotFoundError for an unknown `leaf`.
         """
-        reader = _reader(dialect)
+        reader = reader_of(dialect)
         extent = Extent(turns, tokens, messages, steady)
         found = await windows.window(
             self._scope, thread_id, extent, leaf=leaf, keep_system=keep_system
@@ -234,28 +233,30 @@ class Messages:
         check_id("message_id", message_id)
         draft = None
         if item is not UNSET:
-            draft = self._draft_as(message_id, item, dialect)
+            draft = draft_as(self._drafting, message_id, item, dialect)
             if isinstance(item, Message) and dialect is None:
                 status = item.status if status is UNSET else status
                 if metadata is UNSET and item.metadata is not None:
                     metadata = item.metadata
-        return await core.update(
-            self._scope,
-            thread_id,
-            message_id,
-            draft,
-            metadata=metadata,
-            status=status,
-            parent=parent,
+        return await self._writing.run(
+            core.update(
+                self._scope,
+                thread_id,
+                message_id,
+                draft,
+                metadata=metadata,
+                status=status,
+                parent=parent,
+            )
         )
 
     async def delete(self, thread_id: str, message_id: str) -> bool:
         """Remove a message; its children go to its parent. False if it is unknown."""
-        return await core.delete(self._scope, thread_id, message_id)
+        return await self._writing.run(core.delete(self._scope, thread_id, message_id))
 
     async def truncate(self, thread_id: str, message_id: str) -> int:
         """Remove a message and all below it, not other branches; how many, 0 if it is unknown."""
-        return await core.truncate(self._scope, thread_id, message_id)
+        return await self._writing.run(core.truncate(self._scope, thread_id, message_id))
 
     async def pop_last(self, thread_id: str) -> Message | None:
         """Remove the head and return it; None if there is none.
@@ -263,7 +264,7 @@ class Messages:
         Concurrent calls get different messages. ConflictError (`has_children`) where the head is
         an inner message.
         """
-        return await core.pop_last(self._scope, thread_id)
+        return await self._writing.run(core.pop_last(self._scope, thread_id))
 
     async def replace_all(
         self, thread_id: str, items: Items, *, dialect: str | None = None
@@ -272,37 +273,14 @@ class Messages:
 
         Makes the thread if it is absent; no items clear it. seq goes on, turns count from one.
         """
-        drafts = self._drafts(items, dialect, None)
-        return await core.replace_all(
-            self._scope, thread_id, check_batch(drafts) if drafts else drafts
-        )
+        drafts = drafts_of(self._drafting, items, dialect, None)
+        if drafts:
+            check_batch(drafts)
+        return await self._writing.run(core.replace_all(self._scope, thread_id, drafts))
 
     async def count(self, thread_id: str, *, tree: bool = False, leaf: str | None = None) -> int:
         """How many messages the path to the head or to `leaf` has, or the whole tree."""
         return await core.count(self._scope, thread_id, tree=tree, leaf=leaf)
-
-    def _drafts(
-        self,
-        items: Items,
-        dialect: str | None,
-        created_at: datetime | None,
-        id: str | None = None,
-    ) -> Drafts:
-        check_time("created_at", created_at)
-        writer = _reader(dialect)
-        listed = list(items) if isinstance(items, list | tuple) else [items]
-        if writer is None:
-            return [self._drafting.message(i, created_at=created_at, id=id) for i in listed]
-        return [self._drafting.native(i, writer, created_at=created_at, id=id) for i in listed]
-
-    def _draft_as(self, message_id: str, item: Message | Json, dialect: str | None) -> Draft:
-        if isinstance(item, list | tuple):
-            raise InvalidError("item", "must be one message")
-        return self._drafts(item, dialect, None, id=message_id)[0]
-
-
-def _reader(dialect: str | None) -> Dialect | None:
-    return None if dialect is None else dialects.get(dialect)
 
 
 def _place(

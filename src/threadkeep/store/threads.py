@@ -10,6 +10,7 @@ from threadkeep.core import threads as core
 from threadkeep.core.scope import Scope
 from threadkeep.core.threads import ThreadFilter
 from threadkeep.store.pages import PageCall
+from threadkeep.store.writing import Writing
 from threadkeep.values.page import Order, Page
 from threadkeep.values.parts import Json
 from threadkeep.values.thread import Thread, ThreadStatus
@@ -21,10 +22,11 @@ StatusFilter = ThreadStatus | Literal["all"]
 class Threads:
     """The threads that a handle reaches; all others are unknown to it."""
 
-    __slots__ = ("_scope",)
+    __slots__ = ("_scope", "_writing")
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: Scope, writing: Writing) -> None:
         self._scope = scope
+        self._writing = writing
 
     async def create(
         self,
@@ -46,17 +48,19 @@ class Threads:
         `created_at`, or now, where it is not given. `payload` is the thread object of the format
         `format`: text and bytes are kept verbatim, anything else is encoded.
         """
-        return await core.create(
-            self._scope,
-            thread_id,
-            title=title,
-            metadata=metadata,
-            external_id=external_id,
-            created_at=created_at,
-            active_at=active_at,
-            format=format,
-            payload=payload,
-            exist_ok=exist_ok,
+        return await self._writing.run(
+            core.create(
+                self._scope,
+                thread_id,
+                title=title,
+                metadata=metadata,
+                external_id=external_id,
+                created_at=created_at,
+                active_at=active_at,
+                format=format,
+                payload=payload,
+                exist_ok=exist_ok,
+            )
         )
 
     async def get(self, thread_id: str) -> Thread:
@@ -132,29 +136,31 @@ class Threads:
         NotFoundError for an unknown thread; ConflictError (`revision_moved`) where the thread's
         revision is not `expected_revision`.
         """
-        return await core.update(
-            self._scope,
-            thread_id,
-            title=title,
-            status=status,
-            metadata=metadata,
-            replace_metadata=replace_metadata,
-            external_id=external_id,
-            active_at=active_at,
-            expected_revision=expected_revision,
+        return await self._writing.run(
+            core.update(
+                self._scope,
+                thread_id,
+                title=title,
+                status=status,
+                metadata=metadata,
+                replace_metadata=replace_metadata,
+                external_id=external_id,
+                active_at=active_at,
+                expected_revision=expected_revision,
+            )
         )
 
     async def archive(self, thread_id: str) -> Thread:
         """Leave the thread out of default lists. NotFoundError if it is unknown."""
-        return await core.update(self._scope, thread_id, status="archived")
+        return await self._writing.run(core.update(self._scope, thread_id, status="archived"))
 
     async def unarchive(self, thread_id: str) -> Thread:
         """Put the thread back into default lists. NotFoundError if it is unknown."""
-        return await core.update(self._scope, thread_id, status="active")
+        return await self._writing.run(core.update(self._scope, thread_id, status="active"))
 
     async def delete(self, thread_id: str) -> bool:
         """Delete the thread with all in it; False if it is unknown."""
-        return await core.delete(self._scope, thread_id)
+        return await self._writing.run(core.delete(self._scope, thread_id))
 
     async def fork(
         self,
@@ -169,8 +175,10 @@ class Threads:
         Order, message ids, times and turn numbers are kept. NotFoundError for an unknown thread or
         message, ConflictError (`exists`) where `new_id` is taken.
         """
-        return await core.fork(self._scope, thread_id, new_id, at=at, title=title)
+        return await self._writing.run(
+            core.fork(self._scope, thread_id, new_id, at=at, title=title)
+        )
 
     async def set_head(self, thread_id: str, message_id: str) -> Thread:
         """Make the message the head as it is, leaf or not. NotFoundError if it is unknown."""
-        return await core.set_head(self._scope, thread_id, message_id)
+        return await self._writing.run(core.set_head(self._scope, thread_id, message_id))

@@ -7,7 +7,7 @@ in the database. Nothing is listed here: what the store has is looked up by name
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator
@@ -42,7 +42,11 @@ class AwaitedHandle:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._inner, name)
-        return AwaitedPart(found) if name in ("threads", "messages") else found
+        if name == "turn":
+            return lambda *args, **named: AwaitedTurn(found(*args, **named))
+        if name == "reap":
+            return lambda: Awaited(found)
+        return AwaitedPart(found) if name in ("threads", "messages", "runs") else found
 
 
 class AwaitedPart:
@@ -61,6 +65,22 @@ class AwaitedPart:
             return Awaited(lambda: method(*args, **named))
 
         return call
+
+
+class AwaitedTurn(AwaitedPart):
+    """A turn behind `async with`; what it knows by itself is plain."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("id", "thread_id", "messages", "add_usage"):
+            return getattr(self._inner, name)
+        return super().__getattr__(name)
+
+    async def __aenter__(self) -> Self:
+        await asyncio.to_thread(self._inner.__enter__)
+        return self
+
+    async def __aexit__(self, *ended: object) -> None:
+        await asyncio.to_thread(self._inner.__exit__, *ended)
 
 
 class Awaited:

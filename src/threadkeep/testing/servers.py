@@ -153,7 +153,7 @@ def installed_server(programs: Path, folder: Path, *, name: str) -> Iterator[Ser
 
     The folder must not exist yet. Under root the server runs as `postgres`, else as `nobody`.
     """
-    account = _account()
+    account = server_account()
     folder.mkdir(mode=0o755, parents=True)
     if account is not None:
         os.chown(folder, account.pw_uid, account.pw_gid)
@@ -180,7 +180,7 @@ def end_installed_server(programs: Path, folder: Path) -> None:
     data = folder / "data"
     if (data / "postmaster.pid").exists():
         control = (programs / "pg_ctl", "--silent", f"--pgdata={data}")
-        _program(*control, "--mode=immediate", "stop", account=_account())
+        _program(*control, "--mode=immediate", "stop", account=server_account())
 
 
 def hold(folder: Path) -> TextIO:
@@ -208,8 +208,8 @@ def version_of(programs: Path) -> str | None:
     return _program(programs / "postgres", "--version", account=None).split()[2]
 
 
-def _account() -> pwd.struct_passwd | None:
-    """Whom the server runs as under root; None means ourselves."""
+def server_account() -> pwd.struct_passwd | None:
+    """Whom servers of a test run as under root; None means ourselves."""
     if os.geteuid() != 0:
         return None
     names = {entry.pw_name: entry for entry in pwd.getpwall()}

@@ -76,9 +76,18 @@ class ForbiddenError(ThreadkeepError):
 
 
 class UnavailableError(ThreadkeepError):
-    """The database cannot be used now: not reachable, not startable, or the store is closed."""
+    """The database cannot be used now: not reachable, not startable, or the store is closed.
+
+    `transient`: the same call may well succeed later; whether the one that failed was carried out
+    is not known, and calling again with the same ids is safe. A store has tried until its deadline
+    before it raises such a one.
+    """
 
     code = "unavailable"
+
+    def __init__(self, explanation: str, *, transient: bool = False) -> None:
+        super().__init__(explanation)
+        self.transient = transient
 
 
 class SchemaMismatchError(ThreadkeepError):

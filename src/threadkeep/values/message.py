@@ -24,7 +24,9 @@ class Message:
     `json` is the payload exactly as it was given, in the format named by `format`. The members
     from `seq` on are set by the store: `seq` is the only order within a thread, `parent_id` the
     message before this one on its path (None for a root), `turn` the number of the turn it
-    belongs to (a label given at append), `tokens` the count stored with it. All times are in UTC.
+    belongs to (a label given at append), `tokens` the count stored with it, `run` the id of the run
+    that appended it. A message with the status `running` that belongs to a run shows how that run
+    stands: it is running as long as the run is, and ends as the run does. All times are in UTC.
     `repr` leaves the content out, so that a traceback or a log does not show it.
     """
 
@@ -40,6 +42,7 @@ class Message:
     turn: int | None = None
     tokens: int | None = None
     updated_at: datetime | None = field(default=None, compare=False)
+    run: str | None = None
 
     @property
     def payload(self) -> Json:

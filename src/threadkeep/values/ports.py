@@ -25,7 +25,13 @@ class Statement:
 
 
 class Transaction(Protocol):
-    """Runs statements inside one transaction."""
+    """Runs statements inside one transaction.
+
+    `xid` is set by the core as soon as it knows the transaction's id, in decimal: it tells after a
+    lost COMMIT whether that was carried out.
+    """
+
+    xid: str | None
 
     async def fetch(self, statement: Statement, *args: object) -> Sequence[Row]:
         """Run the statement and return its rows."""
@@ -36,12 +42,26 @@ class Transaction(Protocol):
         ...
 
 
+class Patience(Protocol):
+    """How long one call goes on trying. Its deadline runs from when it was made."""
+
+    async def wait(self) -> bool:
+        """Back off before the next attempt; False, at once, where the deadline would pass."""
+        ...
+
+
 class Executor(Protocol):
     """How the core reaches a database: a pool, or a transaction of the caller.
 
     Drivers turn every error of theirs into one of ours, most into `DatabaseError` with its
-    SQLSTATE.
+    SQLSTATE. What may succeed when it is tried again, as a whole, is a transient
+    `UnavailableError`; also a commit whose wait for the synchronous standby was cancelled, which
+    is no acknowledgement. An executor itself tries nothing twice.
     """
+
+    checks_first: bool
+    """Whether an append looks for its ids before it inserts. So it does in a transaction of the
+    caller, where a refusal is dear; on a pool it inserts at once."""
 
     async def fetch(self, statement: Statement, *args: object) -> Sequence[Row]:
         """Run one statement on its own and return its rows."""
@@ -52,6 +72,10 @@ class Executor(Protocol):
 
         Leaving it normally commits, an exception rolls back.
         """
+        ...
+
+    def patience(self) -> Patience:
+        """The patience of one call."""
         ...
 
 

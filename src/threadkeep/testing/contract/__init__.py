@@ -14,7 +14,8 @@ from __future__ import annotations
 import pytest
 
 _MODULES = (
-    *("branches", "concurrency", "isolation", "kit", "lossless", "messages", "threads", "windows"),
+    *("branches", "concurrency", "isolation", "kit", "lossless", "messages", "threads", "turns"),
+    "windows",
 )
 # Before they are imported: pytest then says in detail what an assertion of theirs saw.
 pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _MODULES))
@@ -26,6 +27,7 @@ from threadkeep.testing.contract.kit import Contract  # noqa: E402
 from threadkeep.testing.contract.lossless import LosslessContract  # noqa: E402
 from threadkeep.testing.contract.messages import MessagesContract  # noqa: E402
 from threadkeep.testing.contract.threads import ThreadsContract  # noqa: E402
+from threadkeep.testing.contract.turns import TurnsContract  # noqa: E402
 from threadkeep.testing.contract.windows import WindowsContract  # noqa: E402
 
 __all__ = [
@@ -36,5 +38,6 @@ __all__ = [
     "LosslessContract",
     "MessagesContract",
     "ThreadsContract",
+    "TurnsContract",
     "WindowsContract",
 ]

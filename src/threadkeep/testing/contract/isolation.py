@@ -20,6 +20,7 @@ from threadkeep.values.errors import (
 from threadkeep.values.ids import new_id
 from threadkeep.values.message import Message
 from threadkeep.values.page import Page, Window
+from threadkeep.values.run import Usage
 from threadkeep.values.thread import Thread
 
 if TYPE_CHECKING:
@@ -124,24 +125,42 @@ CALLS: dict[str, list[Call]] = {
         lambda chat, thread, _: chat.messages.count(thread, tree=True),
         lambda chat, thread, message: chat.messages.count(thread, leaf=message),
     ],
+    "runs.get": [
+        lambda chat, thread, _: chat.runs.get(thread, "run"),
+    ],
+    "runs.list": [lambda chat, thread, _: chat.runs.list(thread)],
+    "runs.usage": [lambda chat, thread, _: chat.runs.usage(thread)],
+    "turn": [
+        lambda chat, thread, _: turned(chat, thread, user("intruder")),
+        lambda chat, thread, _: turned(chat, thread, exclusive=True),
+        lambda chat, thread, message: turned(chat, thread, user(message)),
+    ],
 }
 # What makes a thread under a given id: the one place where a user sees that an id is held.
 CREATING = [
     *((name, n) for name in ("threads.create", "messages.replace_all") for n in (0, 1)),
-    *(("messages.append", n) for n in (0, 1, 2)),
+    *((name, n) for name in ("messages.append", "turn") for n in (0, 1, 2)),
     ("threads.fork", 2),
 ]
 EVERY = [(name, n) for name, calls in CALLS.items() for n in range(len(calls))]
 
 
 def public_methods(chat: Owner) -> set[str]:
-    """The methods of the handle's parts, as the handle shows them."""
-    return {
+    """The methods of the handle and of its parts, as it shows them."""
+    parts = ("threads", "messages", "runs")
+    return {"turn"} | {
         f"{part}.{name}"
-        for part in ("threads", "messages")
+        for part in parts
         for name in dir(getattr(chat, part))
         if not name.startswith("_") and callable(getattr(getattr(chat, part), name))
     }
+
+
+async def turned(chat: Owner, thread: str, *given: Any, **more: Any) -> Any:
+    """A turn, and what it stored."""
+    async with chat.turn(thread, *given, **more) as turn:
+        await turn.append(says("answer"))
+    return [message.seq for message in turn.messages]
 
 
 async def answer(call: Call, chat: Owner, thread: str, message: str) -> Any:
@@ -173,6 +192,8 @@ async def victim(chat: Owner) -> None:
     """Threads with all that a call could reach; m1 is in the path, m2 on another branch."""
     await chat.threads.create("t", title="T", metadata={"secret": 1}, external_id="secret")
     await chat.messages.append("t", [user("m1"), says("m0"), *turns(1, 2)])
+    async with chat.turn("t", says("m3"), exclusive=True) as turn:
+        turn.add_usage(Usage(input_tokens=7))
     await chat.messages.append("t", says("m2"), parent="m1")
     await chat.threads.create("archived", external_id="secret")
     await chat.threads.archive("archived")
@@ -181,7 +202,9 @@ async def victim(chat: Owner) -> None:
 async def state(chat: Owner) -> list[Any]:
     """All that can be read of the victim, with times."""
     threads = [repr(thread) async for thread in chat.threads.list(status="all")]
-    return [*threads, *(repr(message) for message in await path(chat, "t", tree=True))]
+    runs = [repr(run) async for run in chat.runs.list("t")]
+    messages = [repr(message) for message in await path(chat, "t", tree=True)]
+    return [*threads, *runs, *messages]
 
 
 class IsolationContract(Contract):

@@ -1,0 +1,164 @@
+"""Runs: begin, renew, end, get, list, usage, reap. Appends inside a run are core/append.py's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from threadkeep.core.attempts import Attempts
+from threadkeep.core.cursors import Found, Stretch, read_page
+from threadkeep.core.scope import Scope
+from threadkeep.core.threads import FIRST, LAST, check_order, lock_if_any
+from threadkeep.values.errors import ConflictError, InvalidError, NotFoundError
+from threadkeep.values.ids import check_id
+from threadkeep.values.message import Status
+from threadkeep.values.page import Order, Page
+from threadkeep.values.ports import Executor, Row, Statement, Transaction
+from threadkeep.values.run import Run, Usage
+
+LEASE = 600.0
+_LONGEST = 7 * 86400.0
+_REAPED = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A run's hold on its thread, as a statement asks for it; `begins` where the run may be new."""
+
+    run_id: str
+    lease: float
+    exclusive: bool
+    begins: bool = False
+
+
+def check_lease(lease: object) -> float:
+    """Return the seconds of a lease; InvalidError for what is none."""
+    if isinstance(lease, bool) or not isinstance(lease, int | float) or not 0 < lease <= _LONGEST:
+        raise InvalidError("lease", "must be a number of seconds, at most 7 days")
+    return float(lease)
+
+
+async def begin(scope: Scope, thread_id: str, hold: Hold) -> None:
+    """Begin a run, or renew what an earlier attempt began; makes the thread if it is absent.
+
+    ConflictError (`run_live`) where another exclusive run holds the thread.
+    """
+    calls = scope.attempts()
+    while True:
+        rows = await scope.on_thread(
+            "run_begin", thread_id, hold.run_id, hold.lease, hold.exclusive, over=calls
+        )
+        if rows:
+            return
+        reason = await refusal(scope, thread_id, hold)
+        if reason is not None:
+            raise reason
+
+
+async def refusal(scope: Scope, thread_id: str, hold: Hold) -> Exception | None:
+    """Why a statement of a run was refused; None where nothing speaks against it now."""
+    rows = await scope.on_thread("run_standing", thread_id, hold.run_id)
+    if not rows:
+        # Only a thread of another user is there and unknown; else a run makes its thread.
+        return NotFoundError("thread", thread_id) if hold.begins else lost(hold.run_id)
+    live, status, _ = rows[0]
+    if status not in (None, "running") or (hold.exclusive and not hold.begins and live is None):
+        return lost(hold.run_id)
+    if hold.exclusive and live not in (None, hold.run_id):
+        if not hold.begins:
+            return lost(hold.run_id)
+        return ConflictError("run_live", "another exclusive run holds the thread", id=live)
+    return None
+
+
+def lost(run_id: str) -> ConflictError:
+    """The error of a run that cannot go on."""
+    return ConflictError(
+        "run_lost", "the run has ended, its lease has passed, or its thread is gone", id=run_id
+    )
+
+
+async def renew(scope: Scope, thread_id: str, hold: Hold) -> None:
+    """Renew the lease of a run; ConflictError (`run_lost`) if it has none any more."""
+
+    async def change(tx: Transaction) -> bool:
+        row = await lock_if_any(scope, thread_id, tx)
+        return row is not None and bool(
+            await tx.fetch(scope.sql["run_renew"], scope.key, row[0], hold.run_id, hold.lease)
+        )
+
+    if not await scope.atomically(change):
+        raise lost(hold.run_id)
+
+
+async def end(scope: Scope, thread_id: str, run_id: str, status: Status, usage: Usage) -> None:
+    """End a run with what it used; ConflictError (`run_lost`) if it has ended or lost its lease."""
+    *tokens, cost = astuple(usage)
+    used = (*tokens, None if cost is None else str(cost))
+
+    async def change(tx: Transaction) -> bool:
+        row = await lock_if_any(scope, thread_id, tx)
+        return row is not None and bool(
+            await tx.fetch(scope.sql["run_end"], scope.key, row[0], run_id, status, *used)
+        )
+
+    if not await scope.atomically(change):
+        raise lost(run_id)
+
+
+async def get(scope: Scope, thread_id: str, run_id: str) -> Run:
+    """The run; NotFoundError if there is none such."""
+    check_id("run_id", run_id)
+    rows = await scope.on_thread("run_get", thread_id, run_id)
+    if not rows:
+        raise NotFoundError("run", run_id)
+    return _run(thread_id, rows[0])
+
+
+async def page(
+    scope: Scope, thread_id: str, *, order: Order, limit: int, cursor: str | None
+) -> Page[Run]:
+    """A page of a thread's runs by when they started; empty for an unknown thread."""
+    newest_first = check_order(order) == "desc"
+
+    async def fetch(stretch: Stretch) -> Found[Run]:
+        down = stretch.forward == newest_first
+        started, id_ = stretch.after or (None, "")
+        at = datetime.fromisoformat(started) if started else LAST if down else FIRST
+        name = "runs_newest" if down else "runs_oldest"
+        rows = await scope.on_thread(name, thread_id, at, id_, stretch.count)
+        runs = [_run(thread_id, row) for row in rows]
+        return Found([((run.started_at.isoformat(), run.id), run) for run in runs])
+
+    identity = ("runs", scope.owner_id, scope.user_id, thread_id, order)
+    return await read_page(fetch, limit=limit, cursor=cursor, width=2, identity=identity)
+
+
+async def usage(scope: Scope, thread_id: str) -> Usage:
+    """What the ended runs of a thread used together; NotFoundError if it is unknown."""
+    rows = await scope.on_thread("thread_usage", thread_id)
+    if not rows:
+        raise NotFoundError("thread", thread_id)
+    return _usage(rows[0])
+
+
+async def reap(ex: Executor, sql: Mapping[str, Statement]) -> int:
+    """Write down which runs were interrupted, of all owners; how many. For the admin role."""
+    reaped = 0
+    while True:
+        rows = await Attempts(ex, sql).fetch(sql["runs_reap"], _REAPED)
+        reaped += len(rows)
+        if len(rows) < _REAPED:
+            return reaped
+
+
+def _run(thread_id: str, row: Row) -> Run:
+    id_, status, started_at, ended_at, lease_until, exclusive, *used = row
+    return Run(id_, thread_id, status, started_at, ended_at, lease_until, exclusive, _usage(used))
+
+
+def _usage(row: Row) -> Usage:
+    given, said, cached, reasoned, cost = row
+    return Usage(given, said, cached, reasoned, None if cost is None else Decimal(cost))

@@ -1,0 +1,53 @@
+"""What apps hand in, as drafts: Messages, or native items of a dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from threadkeep import dialects
+from threadkeep.core.drafts import Draft, Drafting, check_batch, check_time
+from threadkeep.values.errors import InvalidError
+from threadkeep.values.message import Message
+from threadkeep.values.parts import Json
+from threadkeep.values.ports import Dialect
+
+Items = Message | Json | Sequence[Message] | Sequence[Json]
+
+
+def reader_of(dialect: str | None) -> Dialect | None:
+    """The dialect of that name; None where native items are not wanted."""
+    return None if dialect is None else dialects.get(dialect)
+
+
+def drafts_of(
+    drafting: Drafting,
+    items: Items,
+    dialect: str | None,
+    created_at: datetime | None,
+    *,
+    id: str | None = None,
+) -> list[Draft]:
+    """One draft for each item; InvalidError where one cannot be stored."""
+    check_time("created_at", created_at)
+    writer = reader_of(dialect)
+    listed = list(items) if isinstance(items, list | tuple) else [items]
+    if writer is None:
+        return [drafting.message(item, created_at=created_at, id=id) for item in listed]
+    return [drafting.native(item, writer, created_at=created_at, id=id) for item in listed]
+
+
+def batch_of(
+    drafting: Drafting, items: Items, dialect: str | None, created_at: datetime | None
+) -> Sequence[Draft]:
+    """The drafts of a batch to append: at least one, no id twice."""
+    return check_batch(drafts_of(drafting, items, dialect, created_at))
+
+
+def draft_as(
+    drafting: Drafting, message_id: str, item: Message | Json, dialect: str | None
+) -> Draft:
+    """The draft of one item under the id that it shall have."""
+    if isinstance(item, list | tuple):
+        raise InvalidError("item", "must be one message")
+    return drafts_of(drafting, item, dialect, None, id=message_id)[0]

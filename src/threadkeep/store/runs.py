@@ -1,0 +1,47 @@
+"""The runs of an owner's threads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from threadkeep.core import runs as core
+from threadkeep.core.scope import Scope
+from threadkeep.store.pages import PageCall
+from threadkeep.values.page import Order, Page
+from threadkeep.values.run import Run, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """The runs of the threads that a handle reaches. `turn` makes them."""
+
+    _scope: Scope
+
+    async def get(self, thread_id: str, run_id: str) -> Run:
+        """The run. NotFoundError if it or the thread is unknown."""
+        return await core.get(self._scope, thread_id, run_id)
+
+    def list(
+        self,
+        thread_id: str,
+        *,
+        order: Order = "desc",
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> PageCall[Run]:
+        """The runs of a thread by when they started: `await` for a page, `async for` for all.
+
+        Empty for an unknown thread.
+        """
+
+        async def read(at: str | None) -> Page[Run]:
+            return await core.page(self._scope, thread_id, order=order, limit=limit, cursor=at)
+
+        return PageCall(read, cursor)
+
+    async def usage(self, thread_id: str) -> Usage:
+        """What the ended runs of a thread used together, read from the thread's own row.
+
+        None is what no run has said. NotFoundError for an unknown thread.
+        """
+        return await core.usage(self._scope, thread_id)
