@@ -21,6 +21,8 @@ from threadkeep.core.catalog import LEDGER, dump_facts, read_facts
 from threadkeep.core.migrations import up
 from threadkeep.core.schema import Options, filled
 from threadkeep.drivers.asyncpg import AsyncpgExecutor
+from threadkeep.drivers.limits import Limits
+from threadkeep.drivers.urls import Address
 from threadkeep.sql import quote_name
 
 if TYPE_CHECKING:
@@ -125,7 +127,7 @@ async def generate(url: str, folder: Path) -> None:
     """Migrate a scratch schema and write both files from what its catalog then says."""
     name = f"threadkeep_generate_{os.getpid()}"
     options = Options(schema=name, app_role=f"{name}_app", admin_role=f"{name}_admin")
-    ex = await AsyncpgExecutor.open(url, pool_size=1)
+    ex = await AsyncpgExecutor.open(Address.parse(url), Limits(pool_size=1))
     try:
         await up(ex, options)
         async with ex.transaction(None) as tx:

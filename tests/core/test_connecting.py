@@ -113,7 +113,14 @@ def test_the_embedded_server_can_be_forbidden(monkeypatch: pytest.MonkeyPatch) -
         connect()
 
 
-@pytest.mark.parametrize("bad", [{"pool_size": 0}, {"rls": "maybe"}, {"schema": ""}])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        *({"pool_size": 0}, {"rls": "maybe"}, {"schema": ""}, {"pool_min": 11}),
+        *({"deadline": -1}, {"connect_timeout": 0}, {"statement_timeout": 0}),
+        *({"pooler": "session"}, {"admin_url": "mysql://x"}, {"direct_url": "mysql://x"}),
+    ],
+)
 def test_a_bad_option_is_named_before_anything_is_opened(bad: dict[str, str]) -> None:
     """InvalidError names the option."""
     with pytest.raises(InvalidError) as refused:

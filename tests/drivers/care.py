@@ -49,17 +49,15 @@ class Wire:
         self._listener = socket.create_server(("127.0.0.1", 0))
         port = self._listener.getsockname()[1]
         self.url = f"postgresql://{parts.username}@127.0.0.1:{port}{parts.path}?sslmode=disable"
-        self._pairs: list[tuple[socket.socket, socket.socket]] = []
+        self._ends: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
 
     def cut(self) -> None:
         """End all connections, with whatever is under way on them."""
-        for pair in self._pairs:
-            for end in pair:
-                with contextlib.suppress(OSError):
-                    end.shutdown(socket.SHUT_RDWR)
-        self._pairs.clear()
+        for end in tuple(self._ends):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Cut for good."""
@@ -70,6 +68,8 @@ class Wire:
         self.cut()
         for thread in self._threads:
             thread.join(10)
+        for end in self._ends:
+            end.close()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
@@ -77,7 +77,7 @@ class Wire:
                 client, _ = self._listener.accept()
                 server = socket.socket(socket.AF_UNIX)
                 server.connect(self._upstream)
-                self._pairs.append((client, server))
+                self._ends += [client, server]
                 for ends in ((client, server), (server, client)):
                     thread = threading.Thread(target=_pass, args=ends, daemon=True)
                     thread.start()
@@ -85,10 +85,13 @@ class Wire:
 
 
 def _pass(source: socket.socket, target: socket.socket) -> None:
-    with contextlib.suppress(OSError), source, target:
+    with contextlib.suppress(OSError):
         while data := source.recv(65536):
             target.sendall(data)
-        target.shutdown(socket.SHUT_RDWR)
+    # To close one under the other thread's hands would wake nobody.
+    for end in (source, target):
+        with contextlib.suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
 
 
 @contextlib.contextmanager

@@ -243,6 +243,26 @@ async def test_a_repeat_ends_in_silence_with_an_error_of_ours(noise: list[dict[s
     assert (count, noise) == (2, [])
 
 
+async def test_a_repeat_outlives_an_outage(noise: list[dict[str, Any]]) -> None:
+    """A database that is away now may be back before the lease has passed."""
+    writing = Concurrent()
+    count = 0
+    enough = asyncio.Event()
+
+    async def work() -> None:
+        nonlocal count
+        count += 1
+        if count == 5:
+            enough.set()
+        raise UnavailableError("away", transient=True)
+
+    stop = writing.every(0.001, work)
+    await asyncio.wait_for(enough.wait(), 30)
+    stop()
+    gc.collect()
+    assert noise == []
+
+
 async def test_stop_does_not_cut_short_what_is_under_way() -> None:
     """The work that has begun ends by itself, and drain waits for it."""
     writing = Concurrent()

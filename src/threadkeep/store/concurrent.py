@@ -149,6 +149,8 @@ class _Repeat:
     async def _once(self) -> None:
         try:
             await self._work()
+        except UnavailableError:
+            pass  # The database may be back by the next time.
         except ThreadkeepError:
             return
         if not self._stopped:
@@ -274,7 +276,8 @@ class Concurrent:
     def every(self, seconds: float, work: Callable[[], Awaitable[object]]) -> Callable[[], None]:
         """Do `work` each `seconds`, until the returned function is called or `work` raises.
 
-        A ThreadkeepError ends it in silence: the next write that matters will say it.
+        A ThreadkeepError ends it in silence, unless the database is only away: the next write that
+        matters will say it.
         """
         repeat = _Repeat(asyncio.get_running_loop(), seconds, work, self._start)
         self._repeats.add(repeat)
