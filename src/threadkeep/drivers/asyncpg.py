@@ -23,7 +23,7 @@ from threadkeep.drivers.refusals import (
     unreached,
     unsynced,
 )
-from threadkeep.drivers.setting import APPLICATION, begin_as, own_session
+from threadkeep.drivers.setting import APPLICATION, begin_as, own_session, session_settings
 from threadkeep.drivers.urls import Address
 from threadkeep.values.errors import ThreadkeepError, UnavailableError
 from threadkeep.values.ports import Row, Statement
@@ -276,8 +276,7 @@ class _Connector:
         timeout = given.pop("timeout", 0.0) / len(self._hosts)
         self._given = {**given, "timeout": timeout or limits.connect_timeout}
         # What the URL says has the last word.
-        said = "statement_timeout" in self._settings.get("options", "")
-        self._timeout_ms = None if said else limits.statement_ms
+        self._session = session_settings(limits.statement_ms, self._settings.get("options", ""))
 
     async def connect(self, *_: Any, **__: Any) -> Connection:
         """A new connection, of the first host that will do. For the pool, whose arguments are ours.
@@ -288,7 +287,7 @@ class _Connector:
             if self.pooled is not None:
                 return await self._reach(pooled=self.pooled)
             connection = await self._reach(pooled=None)
-            own = own_session(connection.get_server_pid(), self._timeout_ms)
+            own = own_session(connection.get_server_pid(), self._session)
             self.pooled = await connection.execute(own) != "SELECT 1"
             if self.pooled:
                 connection.terminate()
@@ -301,8 +300,8 @@ class _Connector:
         more: dict[str, Any] = {}
         if pooled:
             more = {"statement_cache_size": 0, "command_timeout": self._limits.statement_timeout}
-        elif pooled is False and self._timeout_ms is not None:
-            settings["statement_timeout"] = str(self._timeout_ms)
+        elif pooled is False:
+            settings.update(self._session)
         for left, host in enumerate(self._hosts, start=1 - len(self._hosts)):
             try:
                 with translated():

@@ -30,7 +30,7 @@ from threadkeep.drivers.refusals import (
     unreached,
     unsynced,
 )
-from threadkeep.drivers.setting import APPLICATION, begin_as, own_session
+from threadkeep.drivers.setting import APPLICATION, begin_as, own_session, session_settings
 from threadkeep.drivers.urls import Address
 from threadkeep.values.errors import ThreadkeepError, UnavailableError
 from threadkeep.values.ports import Row, Statement
@@ -307,8 +307,7 @@ class _Connector:
         given = conninfo_to_dict(self.conninfo)
         # What the URL and the environment say has the last word.
         self._options = str(given.get("options") or os.environ.get("PGOPTIONS", ""))
-        said = "statement_timeout" in self._options
-        self._timeout_ms = None if said else limits.statement_ms
+        self._session = session_settings(limits.statement_ms, self._options)
         times = Keepalive.of(limits.connect_timeout)
         ours: dict[str, Any] = {
             "fallback_application_name": APPLICATION,
@@ -325,9 +324,8 @@ class _Connector:
         given = {**self._given, "autocommit": True, "prepare_threshold": None}
         if self.pooled is False:
             given["prepare_threshold"] = 0
-            if self._timeout_ms is not None:
-                options = f"-c statement_timeout={self._timeout_ms} {self._options}"
-                given["options"] = options.strip()
+            set_to = [f"-c {name}={value}" for name, value in self._session.items()]
+            given["options"] = " ".join([*set_to, self._options]).strip()
         return given
 
     def look(self) -> None:
@@ -337,7 +335,7 @@ class _Connector:
             contextlib.closing(Connection.connect(self.conninfo, **self.arguments())) as connection,
         ):
             if self.pooled is None:
-                own = own_session(connection.info.backend_pid, None)
+                own = own_session(connection.info.backend_pid, {})
                 self.pooled = run_script(connection, own) != "SELECT 1"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 APPLICATION = "threadkeep"
 """What our sessions are called where the URL does not say."""
 
@@ -22,13 +24,27 @@ def begin_as(owner_key: int | None, timeout_ms: int | None = None) -> str:
     return "; ".join(parts)
 
 
-def own_session(backend_pid: int, timeout_ms: int | None) -> str:
+def session_settings(timeout_ms: int | None, said: str) -> dict[str, str]:
+    """What a session of our own is set to, but for what its options (`said`) already name.
+
+    Our statements are written for one plan, whatever their parameters are. Left to itself the
+    server plans some of them anew at each call, which takes longer than the call, and compiles
+    those that it thinks dear.
+    """
+    settings = {"plan_cache_mode": "force_generic_plan", "jit": "off"}
+    if timeout_ms is not None:
+        settings["statement_timeout"] = str(int(timeout_ms))
+    return {name: value for name, value in settings.items() if name not in said}
+
+
+def own_session(backend_pid: int, settings: Mapping[str, str]) -> str:
     """The text that returns a row only where the session behind the connection is its own.
 
     Behind a pooler another process answers than the one that was announced at connect. Only a
-    session of our own gets the statement timeout: set in a shared one, it would stay there.
+    session of our own gets the settings: made in a shared one, they would stay there.
     """
-    act = "1"
-    if timeout_ms is not None:
-        act = f"pg_catalog.set_config('statement_timeout', '{int(timeout_ms)}', false)"
+    acts = [
+        f"pg_catalog.set_config('{name}', '{value}', false)" for name, value in settings.items()
+    ]
+    act = ", ".join(acts) or "1"
     return f"SELECT {act} WHERE pg_catalog.pg_backend_pid() = {int(backend_pid)}"
