@@ -54,18 +54,18 @@ class Attempts:
         that `body` must set its `xid` before it writes.
         """
         while True:
-            xid = None
+            done: tuple[T, str | None] | None = None
             try:
                 async with self._ex.transaction(owner_key) as tx:
-                    result = await body(tx)
-                    xid = tx.xid
+                    done = (await body(tx), tx.xid)
             except UnavailableError as error:
                 await self._wait(error)
-                if xid is None or not await self._committed(xid):
-                    continue
-            if self._unsettled:
-                await self.settle()
-            return result
+                if done is not None and not await self._committed(done[1]):
+                    done = None
+            if done is not None:
+                if self._unsettled:
+                    await self.settle()
+                return done[0]
 
     async def settle(self) -> None:
         """Wait until all that was committed before is safe from a failover.
@@ -82,8 +82,8 @@ class Attempts:
             self._unsettled = False
             return
 
-    async def _committed(self, xid: str) -> bool:
-        while True:
+    async def _committed(self, xid: str | None) -> bool:
+        while xid is not None:
             try:
                 [[status]] = await self._ex.fetch(self._sql["xact_status"], xid)
             except UnavailableError as error:
@@ -97,6 +97,7 @@ class Attempts:
                 return bool(status == "committed")
             if not await self._patience.wait():
                 raise UnavailableError("the server did not end a transaction", transient=True)
+        return False
 
     async def _wait(self, error: UnavailableError) -> None:
         """Wait for the next attempt; raise the error where there is none."""

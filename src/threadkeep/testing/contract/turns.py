@@ -337,7 +337,11 @@ class TurnsContract(Contract):
         for late in (turn.append(says("a")), turn.touch(), turn.__aenter__()):
             with pytest.raises(InvalidError):
                 await late
-        for bad in ({"lease": 0}, {"lease": 10**9}, {"lease": True}, {"exclusive": 1}):
+        refused_ones: list[dict[str, Any]] = [
+            *({"lease": lease} for lease in (0, 10**9, True)),
+            {"exclusive": 1},
+        ]
+        for bad in refused_ones:
             with pytest.raises(InvalidError) as caught:
                 chat.turn("t", **bad)
             assert caught.value.field in bad
