@@ -69,7 +69,7 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class _Target:
+class Target:
     """The URLs to use, and the embedded server behind them, if it is one."""
 
     url: Address
@@ -250,7 +250,7 @@ class open_migrations:  # noqa: N801
 def _open(given: Settings) -> Store:
     from threadkeep.drivers.psycopg import PsycopgExecutor
 
-    target = _prepare(given)
+    target = prepare(given)
     opened: list[PsycopgExecutor] = []
 
     async def close() -> None:
@@ -272,7 +272,7 @@ def _open(given: Settings) -> Store:
 async def _open_async(given: Settings) -> AsyncStore:
     from threadkeep.drivers.asyncpg import AsyncpgExecutor
 
-    target = await asyncio.to_thread(_prepare, given)
+    target = await asyncio.to_thread(prepare, given)
     opened: list[AsyncpgExecutor] = []
     writing = Concurrent()
 
@@ -314,7 +314,7 @@ def _store(
     )
 
 
-def _prepare(given: Settings) -> _Target:
+def prepare(given: Settings) -> Target:
     """Start what must be started and migrate what shall be migrated; blocking."""
     target = _target(given, announce=True)
     if target.server is None and not given.migrate:
@@ -331,7 +331,7 @@ def _prepare(given: Settings) -> _Target:
     return target
 
 
-def _migrator(given: Settings, target: _Target) -> PsycopgExecutor:
+def _migrator(given: Settings, target: Target) -> PsycopgExecutor:
     from threadkeep.drivers.psycopg import PsycopgExecutor
 
     pooler = given.limits.pooler if target.owner_url is target.url else None
@@ -344,15 +344,15 @@ def _few(limits: Limits) -> Limits:
     return replace(limits, pool_size=2, pool_min=0)
 
 
-def _target(given: Settings, *, announce: bool) -> _Target:
+def _target(given: Settings, *, announce: bool) -> Target:
     if given.url is not None:
-        return _Target(given.url, given.admin_url or given.url, given.direct_url or given.url)
+        return Target(given.url, given.admin_url or given.url, given.direct_url or given.url)
     from threadkeep.drivers import embedded
 
     server = embedded.start(given.data)
     if announce:
         _warn(f"using the embedded PostgreSQL in {server.folder}")
-    return _Target(
+    return Target(
         Address.parse(server.url),
         Address.parse(server.admin_url),
         Address.parse(server.owner_url),

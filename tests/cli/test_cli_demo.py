@@ -8,11 +8,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from threadkeep.cli import demo
+from threadkeep import connect
+from threadkeep.cli import cut, demo, opening
 from threadkeep.cli.app import run
 from threadkeep.testing.fixtures import FOLDER
 
@@ -49,7 +50,7 @@ def test_the_demo_runs_on_nothing_twice() -> None:
         call = [sys.executable, "-m", "threadkeep", "demo"]
         ended = subprocess.run(call, env=environment, capture_output=True, text=True, check=False)
         assert ended.returncode == 0, ended.stderr
-        assert ended.stdout.count("✓") == 4, number
+        assert ended.stdout.count("✓") == 5, number
         assert len(ended.stdout.splitlines()) < 60
         assert str(data) in ended.stderr
         assert ended.stderr.count("\n") == 1
@@ -75,8 +76,19 @@ def test_the_demo_for_machines(cli: Cli, database: Database) -> None:
         "nothing_twice",
         "isolated",
         "window_whole",
+        "killed_in_a_turn",
     ]
     assert facts["window"] == ["eat-by-the-river", "search", "found", "table"]
+    killed = facts["killed"]
+    assert (killed["acknowledged"], killed["status"]) == (["way", "ferry"], "interrupted")
+    with connect(database.url) as store:
+        chat = store.owner("demo")
+        stored = list(chat.messages.list(facts["thread"], tree=True))
+        assert [m.id for m in stored[-4:]] == killed["messages"]
+        assert [m.status for m in stored] == [*["complete"] * 11, "interrupted", *["complete"] * 2]
+        runs = chat.runs.list(facts["thread"], order="asc")
+        assert [run.status for run in runs] == ["interrupted", "complete"]
+        assert runs.items[0].id == killed["run"]
     again = cli("demo", "--url", database.url, "--json").json
     listed = cli("threads", "--owner", "demo", "--json").json["threads"]
     assert [thread["id"] for thread in listed] == [again["thread"], facts["thread"]]
@@ -89,4 +101,33 @@ def test_a_broken_promise_ends_with_one(
     monkeypatch.setattr(demo, "_SENT", {**demo._SENT, "dry": "{}"})
     assert run(["demo", "--url", database.url, "--json"]) == 1
     facts = json.loads(capfd.readouterr().out)
-    assert [check["held"] for check in facts["checks"]] == [False, True, True, True]
+    assert [check["held"] for check in facts["checks"]] == [False, True, True, True, True]
+
+
+def test_a_process_that_cannot_even_begin_is_no_proof(
+    database: Database, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Where the process that is to be killed does not come so far, the check does not hold."""
+    away = opening.Database("postgresql://127.0.0.1:1/x")
+    assert cut.play("t", away) == []
+    monkeypatch.setattr(cut, "play", lambda *_: [])
+    assert run(["demo", "--url", database.url, "--json"]) == 1
+    facts = json.loads(capfd.readouterr().out)
+    assert [check["held"] for check in facts["checks"]] == [True, True, True, True, False]
+
+
+def test_the_url_of_the_killed_process_stands_in_no_list_of_processes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It may hold a password, so it goes through a pipe."""
+    calls: list[list[str]] = []
+
+    class Recorded(subprocess.Popen[bytes]):
+        def __init__(self, call: list[str], **given: Any) -> None:
+            calls.append(call)
+            super().__init__(call, **given)
+
+    monkeypatch.setattr(subprocess, "Popen", Recorded)
+    assert cut.play("t", opening.Database("postgresql://me:secret@127.0.0.1:1/x")) == []
+    [call] = calls
+    assert "secret" not in " ".join(call)

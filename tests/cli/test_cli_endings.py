@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from threadkeep.testing.servers import Database as TestDatabase
 
-COMMANDS = ["", "demo", "import", "export", "threads", "show", "migrate"]
+COMMANDS = ["", "demo", "import", "export", "threads", "show", "doctor", "reap", "migrate"]
 COMMANDS += [f"migrate {name}" for name in ("up", "status", "verify", "sql")]
 
 

@@ -8,7 +8,7 @@
 - `documents`  threads and messages as JSON texts, payloads verbatim
 - `importing`  puts what a source yields into a store; knows no terminal
 - `transcript` a conversation for people
-- `migrate`, `threads`, `show`, `import_`, `export`, `demo`: the commands
+- `migrate`, `doctor`, `reap`, `threads`, `show`, `import_`, `export`, `demo`: the commands
 
 Importing this package imports none of them: `importing` and `documents` work without a terminal.
 """

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from threadkeep.cli import demo, endings, export, import_, migrate, show, threads
+from threadkeep.cli import demo, doctor, endings, export, import_, migrate, reap, show, threads
 from threadkeep.cli.screen import Screen
 from threadkeep.values.errors import ThreadkeepError
 
@@ -27,6 +27,8 @@ app.command("import")(import_.import_)
 app.command("export")(export.export)
 app.command("threads")(threads.threads)
 app.command("show")(show.show)
+app.command("doctor")(doctor.doctor)
+app.command("reap")(reap.reap)
 app.add_typer(migrate.app, name="migrate")
 
 

@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from threadkeep.cli import endings, story
+from threadkeep.cli import cut, endings, story
 from threadkeep.cli.opening import Database
 from threadkeep.cli.options import Data, Json, Schema, Url
 from threadkeep.cli.screen import Screen, console_of
@@ -47,12 +48,24 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """What a process that was killed in a turn left, and the turn after it."""
+
+    run: str
+    status: str
+    acknowledged: Sequence[str]
+    messages: Sequence[Message]
+    next_status: str
+
+
+@dataclass(frozen=True, slots=True)
 class Play:
     """What happened."""
 
     thread_id: str
     tree: Sequence[Step]
     window: Window[Message]
+    cut: Cut
     checks: Sequence[Check]
 
     @property
@@ -66,8 +79,9 @@ def demo(
 ) -> int:
     """Store a conversation, lose nothing of it, and print the window that a model would get.
 
-    Uses the embedded PostgreSQL unless --url is given. Each run stores one more conversation of
-    the owner `demo` and changes nothing else.
+    A process of its own is killed in the middle of a turn, to show what is kept. Uses the
+    embedded PostgreSQL unless --url is given. Each run stores one more conversation of the owner
+    `demo` and changes nothing else.
     """
     screen = Screen(json)
     database = Database(url, schema, data)
@@ -101,7 +115,8 @@ def _play(store: Store, database: Database) -> Play:
         _isolated(store, thread_id),
         _windowed(window),
     ]
-    return Play(thread_id, _branched(tree), window, checks)
+    left = _cut_off(own, thread_id, database)
+    return Play(thread_id, _branched(tree), window, left, [*checks, _kept(left)])
 
 
 def _append_edited(own: Owner, thread_id: str) -> None:
@@ -164,6 +179,42 @@ def _windowed(window: Window[Message]) -> Check:
     return Check("window_whole", whole, seen)
 
 
+def _cut_off(own: Owner, thread_id: str, database: Database) -> Cut:
+    """Kill another process in the middle of a turn, come back, and go on."""
+    run, *acknowledged = cut.play(thread_id, database) or [""]
+    if not acknowledged:
+        return Cut(run, "not begun", (), (), "not begun")
+    status = _awaited(own, thread_id, run)
+    question, answer = story.NEXT
+    with own.turn(thread_id, question, dialect="threadkeep", exclusive=True) as turn:
+        turn.append(answer, dialect="threadkeep")
+    runs = (run, turn.id)
+    messages = [m for m in own.messages.list(thread_id, tree=True) if m.run in runs]
+    return Cut(run, status, acknowledged, messages, own.runs.get(thread_id, turn.id).status)
+
+
+def _awaited(own: Owner, thread_id: str, run: str) -> str:
+    """How a run stands that nobody renews, as soon as its lease has passed."""
+    deadline = time.monotonic() + _SECONDS
+    while True:
+        status = own.runs.get(thread_id, run).status
+        if status != "running" or time.monotonic() > deadline:
+            return status
+        time.sleep(0.05)
+
+
+def _kept(left: Cut) -> Check:
+    of_it = [message for message in left.messages if message.run == left.run]
+    whole = [message.id for message in of_it] == [*left.acknowledged] == [*story.CUT_IDS]
+    marked = (left.status, left.next_status) == ("interrupted", "complete")
+    partial = [message.status for message in of_it] == ["complete", "interrupted"]
+    seen = (
+        f"killed in a turn: {len(of_it)} of {len(left.acknowledged)} messages kept, "
+        f"its run {left.status}, the next one {left.next_status}"
+    )
+    return Check("killed_in_a_turn", whole and marked and partial, seen)
+
+
 # --- what is shown ------------------------------------------------------------------------------
 
 
@@ -182,6 +233,10 @@ def _tell(screen: Screen, play: Play, database: Database) -> None:
     for check in play.checks:
         mark = ("✓ ", "green") if check.held else ("✗ ", "red")
         screen.print(Padding(Text.assemble(mark, check.seen), (0, 0, 0, 2)))
+    if play.cut.messages:
+        left = [Step(message, ()) for message in play.cut.messages]
+        said = "\nA process was killed in the middle of its answer; the next turn went on"
+        screen.print(Text(said, "bold"), Padding(_table(left, None), (0, 0, 0, 2)))
     screen.print(
         Text(f"\nWhat a model would get: 1 turn, about {play.window.tokens} tokens", "bold"),
         Padding(_table([Step(message, ()) for message in play.window], path), (0, 0, 0, 2)),
@@ -199,18 +254,19 @@ def _program() -> list[str]:
     return [sys.executable, "-m", "threadkeep"]
 
 
-def _table(steps: Sequence[Step], path: set[str | None]) -> Table:
+def _table(steps: Sequence[Step], path: set[str | None] | None) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="cyan", no_wrap=True)
     table.add_column(ratio=1)
     table.add_column(style="yellow", no_wrap=True)
     for step in steps:
         lines = [text_of_part(part, fold=_FOLD) for part in parts_of(step.message)]
-        branch = ""
+        status = step.message.status
+        branch = "" if status == "complete" else str(status)
         if len(step.siblings) > 1:
             place = step.siblings.index(step.message.id or "") + 1
             branch = f"branch {place} of {len(step.siblings)}"
-        style = "" if step.message.id in path else "dim"
+        style = "" if path is None or step.message.id in path else "dim"
         table.add_row(step.message.role, Text("\n").join(lines), branch, style=style)
     return table
 
@@ -223,4 +279,11 @@ def _facts(play: Play) -> dict[str, Any]:
         "messages": len(play.tree),
         "checks": [asdict(check) for check in play.checks],
         "window": [message.id for message in play.window],
+        "killed": {
+            "run": play.cut.run,
+            "status": play.cut.status,
+            "acknowledged": play.cut.acknowledged,
+            "messages": [message.id for message in play.cut.messages],
+            "next": play.cut.next_status,
+        },
     }

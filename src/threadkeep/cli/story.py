@@ -51,3 +51,12 @@ EDITED: Final = (
     _result("found", "s1", [{"name": "Ponto Final", "seats": 4}]),
     _text("table", "assistant", TextPart("At Ponto Final: four seats are free.")),
 )
+
+CUT_QUESTION: Final = _text("way", "user", TextPart("How do I get to the river?"))
+CUT_ANSWER: Final = "Take the ferry from Cais do"
+"""The answer that its process does not live to finish."""
+CUT_IDS: Final = ("way", "ferry")
+NEXT: Final = (
+    _text("again", "user", TextPart("Go on?")),
+    _text("sodre", "assistant", TextPart("From Cais do Sodré, to Cacilhas.")),
+)

@@ -19,6 +19,7 @@ from threadkeep.values.ports import Statement
 
 _FILES = (
     *("access", "append", "attempts", "threads", "messages", "runs", "windows", "migrations"),
+    "health",
 )
 _HEADER = re.compile(r"^-- (name|fragment): *(.+)$", re.MULTILINE)
 _MARK = re.compile(r"/\*use (\w+)\*/")

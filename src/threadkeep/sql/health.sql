@@ -1,0 +1,136 @@
+-- What `threadkeep doctor` looks at. The blocks that name no table of ours run on any server, also
+-- one that is too old for the rest, and ask for no privilege.
+
+-- name: health_server
+-- What the server says of itself and of this session.
+SELECT current_setting('server_version'), current_setting('server_version_num')::integer,
+       current_database()::text, current_setting('server_encoding'),
+       extract(epoch FROM pg_postmaster_start_time())::text,
+       pg_is_in_recovery(), current_setting('transaction_read_only')::boolean,
+       current_setting('fsync')::boolean, current_setting('full_page_writes')::boolean,
+       current_setting('synchronous_commit'), current_setting('synchronous_standby_names'),
+       current_setting('max_connections')::integer
+         - current_setting('superuser_reserved_connections')::integer
+         - coalesce(current_setting('reserved_connections', true)::integer, 0),
+       (SELECT least(nullif(r.rolconnlimit, -1), nullif(d.datconnlimit, -1))
+        FROM pg_catalog.pg_roles r CROSS JOIN pg_catalog.pg_database d
+        WHERE r.rolname = session_user AND d.datname = current_database()),
+       (SELECT CASE WHEN s.ssl THEN s.version END
+        FROM pg_catalog.pg_stat_ssl s WHERE s.pid = pg_backend_pid()),
+       host(inet_client_addr());
+
+-- name: health_clock
+-- The server's clock.
+SELECT clock_timestamp();
+
+-- name: health_role
+-- Who we are, and what of what there is we are.
+-- $1 app role, $2 admin role, $3 schema, $4 the tables that hold rows of owners.
+SELECT current_user::text, r.rolsuper, r.rolbypassrls,
+       EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = $1::text),
+       EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = $2::text),
+       EXISTS (SELECT FROM pg_catalog.pg_roles a
+               WHERE a.rolname = $1::text AND pg_has_role(current_user, a.oid, 'USAGE')),
+       EXISTS (SELECT FROM pg_catalog.pg_roles a
+               WHERE a.rolname = $2::text AND pg_has_role(current_user, a.oid, 'USAGE')),
+       EXISTS (SELECT FROM pg_catalog.pg_class c
+               JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+               WHERE n.nspname = $3::text AND c.relname = ANY ($4::text[])
+                 AND pg_has_role(current_user, c.relowner, 'USAGE'))
+FROM pg_catalog.pg_roles r WHERE r.rolname = current_user;
+
+-- name: health_extensions
+-- Which of these extensions are installed here, and which could be. $1 their names.
+SELECT w.name, a.installed_version::text, a.default_version::text
+FROM unnest($1::text[]) AS w (name)
+LEFT JOIN pg_catalog.pg_available_extensions a ON a.name = w.name
+ORDER BY w.name;
+
+-- name: health_limits
+-- For a transaction that tries row-level security: it waits for nobody, and reads no whole table.
+SELECT set_config('lock_timeout', '2s', true), set_config('statement_timeout', '10s', true),
+       set_config('enable_seqscan', 'off', true);
+
+-- name: health_as
+-- The transaction goes on as this owner; '' is none. $1 owner_key as text.
+SELECT set_config('threadkeep.owner', $1::text, true);
+
+-- name: health_plant
+-- A row of an owner in each table, for a transaction that is rolled back.
+-- $1 owner_key, $2 owner_id.
+WITH t AS (
+  INSERT INTO /*schema*/threads (
+    owner_key, next_seq, structure, revision, message_count, created_at, updated_at, active_at,
+    turns, owner_id, thread_id, status)
+  VALUES ($1::bigint, 2, 0, 0, 1, now(), now(), now(), 1, $2::text, 'doctor', 'active')
+  RETURNING thread_key
+),
+m AS (
+  INSERT INTO /*schema*/messages (
+    owner_key, thread_key, seq, anchor, created_at, updated_at, turn, tokens, starts, cut,
+    message_id, role, status, format, payload)
+  SELECT $1::bigint, t.thread_key, 1, 1, now(), now(), 1, 0, true, true,
+         'doctor', 'user', 'complete', 'threadkeep', '{}'
+  FROM t
+),
+r AS (
+  INSERT INTO /*schema*/runs (
+    owner_key, thread_key, started_at, renewed_at, lease_until, exclusive, run_id, status)
+  SELECT $1::bigint, t.thread_key, now(), now(), now(), false, 'doctor', 'running'
+  FROM t
+)
+SELECT t.thread_key FROM t;
+
+-- name: health_seen
+-- In which tables the planted rows are seen. $1 owner_key, $2 thread_key.
+SELECT s.name FROM (
+  SELECT 'messages', EXISTS (SELECT FROM /*schema*/messages m
+                             WHERE m.owner_key = $1::bigint AND m.thread_key = $2::bigint)
+  UNION ALL
+  SELECT 'runs', EXISTS (SELECT FROM /*schema*/runs r
+                         WHERE r.owner_key = $1::bigint AND r.thread_key = $2::bigint)
+  UNION ALL
+  SELECT 'threads', EXISTS (SELECT FROM /*schema*/threads t
+                            WHERE t.owner_key = $1::bigint AND t.thread_key = $2::bigint)
+) AS s (name, seen)
+WHERE s.seen;
+
+-- name: health_intrude_messages
+-- A message under the planted thread, by somebody else. $1 owner_key, $2 thread_key.
+INSERT INTO /*schema*/messages (
+  owner_key, thread_key, seq, anchor, created_at, updated_at, turn, tokens, starts, cut,
+  message_id, role, status, format, payload)
+VALUES ($1::bigint, $2::bigint, 2, 1, now(), now(), 1, 0, false, true,
+        'intruder', 'user', 'complete', 'threadkeep', '{}');
+
+-- name: health_intrude_runs
+-- A run of the planted thread, by somebody else. $1 owner_key, $2 thread_key.
+INSERT INTO /*schema*/runs (
+  owner_key, thread_key, started_at, renewed_at, lease_until, exclusive, run_id, status)
+VALUES ($1::bigint, $2::bigint, now(), now(), now(), false, 'intruder', 'running');
+
+-- name: health_intrude_threads
+-- A thread of the planted one's owner, by somebody else. $1 owner_key, $2 the planted thread_key.
+INSERT INTO /*schema*/threads (
+  owner_key, next_seq, structure, revision, message_count, created_at, updated_at, active_at,
+  turns, owner_id, thread_id, status)
+VALUES ($1::bigint, 1, 0, 0, 0, now(), now(), now(), 0, 'doctor', $2::bigint::text, 'active');
+
+-- name: health_peek
+-- What a transaction that may only read sees of each table: is there anything in it, and is any of
+-- that shown. $1 schema, $2 the tables.
+SELECT c.relname::text, pg_relation_size(c.oid) > 0,
+       CASE c.relname WHEN 'messages' THEN EXISTS (SELECT FROM /*schema*/messages)
+                      WHEN 'runs' THEN EXISTS (SELECT FROM /*schema*/runs)
+                      WHEN 'threads' THEN EXISTS (SELECT FROM /*schema*/threads) END
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = $1::text AND c.relname = ANY ($2::text[])
+ORDER BY c.relname;
+
+-- name: health_lapsed
+-- How many runs were interrupted and are not written down as such, of all owners; for the admin.
+-- $1 where to stop counting.
+SELECT count(*) FROM (
+  SELECT FROM /*schema*/runs r WHERE r.status = 'running' AND r.lease_until <= now()
+  LIMIT $1::integer
+) r;
