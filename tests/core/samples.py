@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from threadkeep import Message, Store, ToolCallPart, ToolResultPart
 from threadkeep.core import runs
+from threadkeep.core.append import batch
 from threadkeep.core.drafts import Drafting, estimate_tokens
 from threadkeep.core.runs import Hold
 from threadkeep.sync import step
@@ -74,12 +75,16 @@ def reads() -> list[Call]:
     newest, oldest = (LAST, FAR), (FIRST, -1)
     return [
         Call("thread_get", path),
-        Call("threads_newest", (KEY, OWNER, None, None, *newest, "active", None, 21, 1000)),
-        Call("threads_oldest", (KEY, OWNER, None, None, *oldest, None, None, 21, 1000)),
-        Call("threads_newest", (KEY, OWNER, USER, None, *newest, "active", None, 21, 1000)),
-        Call("threads_newest", (KEY, OWNER, None, "outside", *newest, None, None, 21, 1000)),
+        Call("threads_newest", (KEY, OWNER, *newest, "active", None, 21, 1000)),
+        Call("threads_oldest", (KEY, OWNER, *oldest, None, None, 21, 1000)),
+        Call("threads_newest", (KEY, OWNER, *newest, None, '{"kind":"sample"}', 21, 999)),
+        Call("threads_of_user_newest", (KEY, OWNER, *newest, "active", None, 21, 1000, USER)),
+        Call("threads_of_user_oldest", (KEY, OWNER, *oldest, None, None, 21, 1000, USER)),
         Call(
-            "threads_newest", (KEY, OWNER, None, None, *newest, None, '{"kind":"sample"}', 21, 999)
+            "threads_of_external_newest", (KEY, OWNER, *newest, None, None, 21, 9, None, "outside")
+        ),
+        Call(
+            "threads_of_external_oldest", (KEY, OWNER, *oldest, None, None, 21, 9, None, "outside")
         ),
         Call("threads_count", (KEY, OWNER, None, None, None, None)),
         Call("message_get", (*path, "u0")),
@@ -91,6 +96,8 @@ def reads() -> list[Call]:
         Call("messages_down_tree", (*path, FAR, 0, 10)),
         Call("messages_count_path", (*path, None)),
         Call("messages_find", (*path, ["u0"], ["threadkeep"], ["{}"])),
+        Call("window_of_turns", (*path, 1), 4),
+        Call("window_of_turns", (*path, 2**31), 4),
         Call("window", (*path, None, 1, None, None, False), 4),
         Call("window", (*path, None, None, 300, None, True), 2),
         Call("window", (*path, None, None, None, 3, True), 2),
@@ -107,9 +114,8 @@ def appends() -> list[Call]:
     """The statements that store a batch."""
     drafting = Drafting(lambda _: None, estimate_tokens)
     d = drafting.message(Message.user("new", id="new"), created_at=None)
-    row = [[d.id], [d.role], [d.status], [d.format], [None], [1], [d.tokens], [True], [True]]
     held = (RUN, 9.0)
-    rest = (*row, [d.json], 1, [None], ['{"c"}'], [None])
+    rest = batch([replace(d, calls=["c"], metadata_json="{}", created_at=LAST)])
     return [
         Call("append_to_head", (*NAMED, None, None, *rest)),
         Call("append_under", (*NAMED, None, None, *rest, "u0", False)),

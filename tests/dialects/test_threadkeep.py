@@ -12,12 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from threadkeep import dialects
-from threadkeep.dialects.threadkeep import dialect, read_time
+from threadkeep.dialects.threadkeep import dialect, read_time, traits_of
 from threadkeep.testing.strategies import bad_ids, ids, json_values, messages, times
 from threadkeep.values import jsontext
 from threadkeep.values.errors import InvalidError
 from threadkeep.values.message import Message
 from threadkeep.values.parts import RawPart, TextPart, ToolCallPart, ToolResultPart
+from threadkeep.values.wire import part_to_json, parts_of
 
 few = settings(max_examples=100, deadline=None)
 
@@ -89,6 +90,24 @@ def test_traits_follow_role_and_parts(
     traits = dialect.traits(value)
     assert (traits.role, traits.starts, traits.cut) == (value["role"], starts, True)
     assert (traits.calls, traits.answers) == (calls, answers)
+
+
+LISTED = [part_to_json(part) for part in (CALL, RESULT, TEXT, ToolResultPart("c0"), RawPart(1))]
+BROKEN = [{"type": "raw", "value": LISTED[0]}, {"type": "tool_call"}, {"type": ["tool_result"]}]
+
+
+@few
+@given(items, st.lists(st.sampled_from([*LISTED, *BROKEN]), max_size=3))
+def test_traits_are_those_of_all_the_parts(value: dict[str, Any], more: list[Any]) -> None:
+    """To look only at what may be a call or a result misses nothing."""
+    whole = {**value, "parts": [*value["parts"], *more]}
+    expected = traits_of(
+        value["role"],
+        parts_of(whole),
+        id=value.get("id"),
+        created_at=read_time(value.get("created_at")),
+    )
+    assert dialect.traits(whole) == expected
 
 
 @few

@@ -27,9 +27,9 @@ class Clock:
 
 
 @given(st.floats(0, 120), st.floats(0, 0.2))
-def test_pauses_grow_to_a_second_and_end_before_the_deadline(seconds: float, work: float) -> None:
+def test_pauses_grow_and_the_last_ends_at_the_deadline(seconds: float, work: float) -> None:
     """Each pause is between half and all of 50 ms, doubled up to 1 s; none passes the deadline, and
-    there is none where the answer is False.
+    the waiting goes on until it has passed.
     """
     clock = Clock()
     with pytest.MonkeyPatch.context() as patch:
@@ -42,9 +42,10 @@ def test_pauses_grow_to_a_second_and_end_before_the_deadline(seconds: float, wor
         assert len(clock.pauses) == waits
         for number, pause in enumerate(clock.pauses):
             most = min(0.05 * 2**number, 1.0)
-            assert most / 2 <= pause <= most
-        assert clock.now <= 1000.0 + seconds + work
-        assert clock.now > 1000.0 + seconds - 1.0
+            assert pause <= most
+            # The last is cut short; rounding may leave a rest of next to nothing.
+            assert pause >= most / 2 or number >= waits - 2
+        assert 1000.0 + seconds - 1e-6 <= clock.now <= 1000.0 + seconds + work + 1e-6
 
 
 async def test_the_async_one_waits_too() -> None:

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threadkeep.drivers import asyncpg as async_driver
-from threadkeep.drivers import psycopg as blocking_driver
+from threadkeep.drivers import asyncpg_connections as async_driver
+from threadkeep.drivers import psycopg_connections as blocking_driver
 from threadkeep.drivers.refusals import refusal
 from threadkeep.values.errors import DatabaseError, ThreadkeepError, UnavailableError
 

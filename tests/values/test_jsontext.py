@@ -298,9 +298,10 @@ def test_text_is_judged_as_the_standard_library_judges_it(text: str, data: st.Da
 )
 def test_invalid_text_is_refused(text: Any) -> None:
     """Text that is not UTF-8, not JSON, or no text at all raises InvalidError with the field."""
-    with pytest.raises(InvalidError) as caught:
-        jsontext.verify(text, field="item")
-    assert caught.value.field == "item"
+    for call in (jsontext.verify, jsontext.read):
+        with pytest.raises(InvalidError) as caught:
+            call(text, field="item")
+        assert caught.value.field == "item"
 
 
 @few
@@ -406,6 +407,34 @@ def test_the_last_of_duplicate_keys_counts() -> None:
     for odd in ("0", "1e400"):
         value = jsontext.decode(f'{{"a":1,"b":{odd},"a":2}}')
         assert next(iter(value.items())) == ("a", 2)
+
+
+# --- read -------------------------------------------------------------------------------------
+
+
+@few
+@given(json_texts() | json_values().map(json.dumps))
+def test_read_verifies_and_decodes(text: str) -> None:
+    """Reading gives the text unchanged and the value that decoding gives, of bytes as of text."""
+    for given_ in (text, text.encode()):
+        read, value = jsontext.read(given_)
+        assert read == jsontext.verify(given_) == text
+        assert same(value, jsontext.decode(text))
+
+
+@pytest.mark.parametrize("leaf", [1, 2**64, 10**30, "x" * 2000])
+@pytest.mark.parametrize("levels", [254, 255, 499, 500, 501])
+def test_read_knows_the_levels_and_reads_exactly(levels: int, leaf: Any) -> None:
+    """500 levels are read and 501 refused, with integers of any size, in short text and long."""
+    text = "[" * levels + json.dumps(leaf) + "]" * levels
+    if levels > 500:
+        with pytest.raises(InvalidError, match="levels"):
+            jsontext.read(text)
+        return
+    _, value = jsontext.read(text)
+    for _ in range(levels):
+        (value,) = value
+    assert same(value, leaf)
 
 
 # --- merge_patch ------------------------------------------------------------------------------

@@ -30,12 +30,20 @@ class Stretch:
     count: int
 
 
+def _as_it_is(mark: Any) -> Place:
+    return tuple(mark)
+
+
 @dataclass(frozen=True, slots=True)
 class Found(Generic[T]):
-    """What was fetched, in the order of the fetch; `end` is where a bounded search stopped."""
+    """What was fetched, in the order of the fetch; `end` is where a bounded search stopped.
 
-    items: Sequence[tuple[Place, T]]
-    end: Place | None = None
+    Each item has a mark, from which `place` makes its place: the first and the last need theirs.
+    """
+
+    items: Sequence[tuple[Any, T]]
+    end: Any = None
+    place: Callable[[Any], Place] = _as_it_is
 
 
 def check_limit(field: str, limit: object) -> int:
@@ -65,19 +73,18 @@ async def read_page(
     found = await fetch(Stretch(forward, after, limit + 1))
     items = list(found.items[:limit])
     last = items[-1][0] if len(found.items) > limit else found.end
-    beyond = _write(last, identity, forward=forward)
-    # A page that was reached by a cursor has something on the side it came from.
-    back = items[0][0] if items and after is not None else None
-    behind = _write(back, identity, forward=not forward)
+    beyond = None if last is None else _write(found.place(last), identity, forward=forward)
+    behind = None
+    if items and after is not None:
+        # A page that was reached by a cursor has something on the side it came from.
+        behind = _write(found.place(items[0][0]), identity, forward=not forward)
     if not forward:
         items.reverse()
         beyond, behind = behind, beyond
     return Page(tuple(item for _, item in items), next=beyond, previous=behind)
 
 
-def _write(place: Place | None, identity: Sequence[object], *, forward: bool) -> str | None:
-    if place is None:
-        return None
+def _write(place: Place, identity: Sequence[object], *, forward: bool) -> str:
     body = orjson.dumps([forward, *place])
     return base64.urlsafe_b64encode(_check(body, identity) + body).decode().rstrip("=")
 

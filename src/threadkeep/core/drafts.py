@@ -14,6 +14,7 @@ from threadkeep.values.ids import check_id, new_id
 from threadkeep.values.message import Message, Role, Status
 from threadkeep.values.parts import Json
 from threadkeep.values.ports import Dialect, TokenCounter, Traits
+from threadkeep.values.quick import maker
 
 _STATUSES: tuple[str, ...] = get_args(Status)
 _ROLES: tuple[str, ...] = get_args(Role)
@@ -41,6 +42,9 @@ class Draft:
     answers: list[str] | None
 
 
+_draft = maker(Draft)
+
+
 @dataclass(frozen=True, slots=True)
 class Drafting:
     """How items become drafts: the formats that are known, and who counts tokens.
@@ -55,10 +59,12 @@ class Drafting:
         self, item: Json, dialect: Dialect, *, created_at: datetime | None, id: str | None = None
     ) -> Draft:
         """A draft of a native item: a decoded JSON value, or its text or bytes kept verbatim."""
-        text = jsontext.verify(item) if isinstance(item, str | bytes) else jsontext.encode(item)
-        decoded = jsontext.decode(text) if isinstance(item, str | bytes) else item
-        traits = dialect.traits(decoded)
-        return self._draft(Message(traits.role, text, dialect.name), traits, created_at, id)
+        text, value = (
+            jsontext.read(item) if isinstance(item, str | bytes) else (jsontext.encode(item), item)
+        )
+        traits = dialect.traits(value)
+        named = _named(traits.id, id)
+        return self._draft(text, dialect.name, traits, named, check_time("created_at", created_at))
 
     def message(
         self, message: object, *, created_at: datetime | None, id: str | None = None
@@ -66,42 +72,59 @@ class Drafting:
         """A draft of a Message; one of an unknown format is kept as it is."""
         if not isinstance(message, Message):
             raise InvalidError("items", "must be Message objects, or native items with dialect=")
-        jsontext.verify(message.json)
+        text, value = jsontext.read(message.json)
         dialect = self.find(message.format)
         traits = (
-            dialect.traits(message.payload)
+            dialect.traits(value)
             if dialect
             else Traits(message.role, starts=message.role == "user")
         )
         if message.role not in _ROLES or traits.role != message.role:
             raise InvalidError("role", f"must be {' or '.join(_ROLES)}, and that of the payload")
-        return self._draft(message, traits, created_at, id)
+        check_status(message.status)
+        return self._draft(
+            text,
+            message.format if dialect else check_id("format", message.format),
+            traits,
+            _named(message.id or traits.id, id),
+            check_time("created_at", created_at or message.created_at),
+            message.status,
+            message.metadata,
+        )
 
     def _draft(
-        self, message: Message, traits: Traits, created_at: datetime | None, id: str | None
+        self,
+        text: str,
+        format: str,
+        traits: Traits,
+        id: str,
+        created_at: datetime | None,
+        status: Status = "complete",
+        metadata: Mapping[str, Json] | None = None,
     ) -> Draft:
-        said = message.id or traits.id
-        if id is not None and said is not None and said != id:
-            raise InvalidError("item", "must have the id message_id, or none")
-        check_status(message.status)
-        check_id("format", message.format)
-        return Draft(
-            id=check_id("message_id", id or said or new_id()),
-            role=traits.role,
-            status=message.status,
-            format=message.format,
-            json=message.json,
-            created_at=check_time("created_at", created_at or message.created_at)
-            or (traits.created_at and _instant(traits.created_at)),
+        return _draft(
+            id,
+            traits.role,
+            status,
+            format,
+            text,
+            created_at or (traits.created_at and _instant(traits.created_at)),
             # A result answers an earlier call: no turn and no window begins with it.
-            starts=traits.starts and not traits.answers,
-            cut=traits.cut and not traits.answers,
-            tokens=_tokens(self.count(message.json)),
-            metadata=message.metadata,
-            metadata_json=jsontext.check_metadata(message.metadata, "metadata"),
-            calls=_links(traits.calls),
-            answers=_links(traits.answers),
+            traits.starts and not traits.answers,
+            traits.cut and not traits.answers,
+            _tokens(self.count(text)),
+            metadata,
+            None if metadata is None else jsontext.check_metadata(metadata, "metadata"),
+            _links(traits.calls),
+            _links(traits.answers),
         )
+
+
+def _named(said: str | None, id: str | None) -> str:
+    """The id of a draft, given what its item and the caller say, None where they say nothing."""
+    if id is not None and said is not None and said != id:
+        raise InvalidError("item", "must have the id message_id, or none")
+    return check_id("message_id", id or said or new_id())
 
 
 def check_batch(drafts: Sequence[Draft]) -> Sequence[Draft]:
@@ -150,17 +173,18 @@ def estimate_tokens(json: str) -> int:
     English prose has about four bytes a token; the JSON around it makes the estimate err upwards,
     which is the safe side of a budget. Inline files count by their base64.
     """
-    return (len(json.encode("utf-8", "surrogatepass")) + 3) // 4
+    size = len(json) if json.isascii() else len(json.encode("utf-8", "surrogatepass"))
+    return (size + 3) // 4
 
 
 def _tokens(count: object) -> int:
     if not isinstance(count, int) or count < 0:
         raise InvalidError("token_counter", "must return an int of at least 0")
-    return min(count, _MAX_TOKENS)
+    return min(int(count), _MAX_TOKENS)
 
 
 def _links(ids: Sequence[str]) -> list[str] | None:
-    return [_link(id_) for id_ in ids] or None
+    return [_link(id_) for id_ in ids] if ids else None
 
 
 def _link(id_: str) -> str:

@@ -8,49 +8,26 @@ from typing import Any
 from threadkeep.values import jsontext
 from threadkeep.values.message import Message
 from threadkeep.values.ports import Row
+from threadkeep.values.quick import maker
 from threadkeep.values.thread import Thread
 
-SEQ, PARENT_SEQ, MESSAGE_ID = 0, 1, 5
+SEQ, PARENT_SEQ, PARENT_ID, TURN, TOKENS, MESSAGE_ID = range(6)
+COLUMNS = 14
+
+# The columns of `thread_columns` are the fields of Thread.
+_METADATA, _UPDATED_AT = 5, 12
+
+_thread = maker(Thread)
+_message = maker(Message)
 
 
 def thread_of(row: Row) -> Thread:
     """A Thread from a row of `thread_columns`."""
-    (
-        id_,
-        owner_id,
-        user_id,
-        title,
-        status,
-        metadata,
-        external_id,
-        head,
-        turns,
-        message_count,
-        revision,
-        created_at,
-        updated_at,
-        active_at,
-        format_,
-        payload,
-    ) = row
-    return Thread(
-        id=id_,
-        owner_id=owner_id,
-        user_id=user_id,
-        title=title,
-        status=status,
-        metadata=metadata_of(metadata),
-        external_id=external_id,
-        head=head,
-        turns=turns,
-        message_count=message_count,
-        revision=revision,
-        created_at=created_at,
-        updated_at=updated_at,
-        active_at=active_at,
-        format=format_,
-        json=payload,
-    )
+    values = list(row)
+    values[_METADATA] = metadata_of(values[_METADATA])
+    if values[_UPDATED_AT] is None:
+        values[_UPDATED_AT] = values[_UPDATED_AT + 1]
+    return _thread(*values)
 
 
 def messages_of(rows: Sequence[Row]) -> list[Message]:
@@ -64,23 +41,50 @@ def messages_of(rows: Sequence[Row]) -> list[Message]:
 
 def message_of(row: Row, ids: Mapping[int, str]) -> Message:
     """A Message from a row of `message_columns`, given the ids of the messages by seq."""
-    seq, parent_seq, parent_id, turn, tokens, id_, role, status, format_ = row[:9]
-    created_at, updated_at, metadata, payload, run = row[9:14]
-    return Message(
-        role,
-        payload,
-        format_,
-        id_,
-        created_at,
-        metadata_of(metadata),
-        status,
-        seq,
-        parent_id if parent_id is not None else ids.get(parent_seq),
-        turn,
-        tokens,
-        updated_at,
-        run,
-    )
+    parent_id = row[PARENT_ID]
+    if parent_id is None:
+        parent_id = ids.get(row[PARENT_SEQ])
+    return chain_of([row], parent_id)[0]
+
+
+def chain_of(rows: Sequence[Row], parent_id: str | None) -> list[Message]:
+    """Messages from rows that begin with `message_columns`, each the parent of the next."""
+    chain = []
+    for row in rows:
+        (
+            seq,
+            _,
+            _,
+            turn,
+            tokens,
+            id_,
+            role,
+            status,
+            format_,
+            created_at,
+            updated_at,
+            metadata,
+            payload,
+            run,
+        ) = row[:COLUMNS]
+        found = _message(
+            role,
+            payload,
+            format_,
+            id_,
+            created_at,
+            metadata if metadata is None else metadata_of(metadata),
+            status,
+            seq,
+            parent_id,
+            turn,
+            tokens,
+            created_at if updated_at is None else updated_at,
+            run,
+        )
+        chain.append(found)
+        parent_id = id_
+    return chain
 
 
 def metadata_of(text: str | None) -> Mapping[str, Any] | None:

@@ -41,6 +41,20 @@ class ThreadFilter:
     external_id: str | None = None
     metadata: str | None = None
 
+    @property
+    def kind(self) -> str:
+        """Whose threads a page is read from, as the names of the statements say it."""
+        if self.external_id is not None:
+            return "_of_external"
+        return "" if self.user is None else "_of_user"
+
+    @property
+    def given(self) -> tuple[str | None, ...]:
+        """The last parameters of such a statement."""
+        if self.external_id is not None:
+            return (self.user, self.external_id)
+        return () if self.user is None else (self.user,)
+
     @classmethod
     def of(
         cls,
@@ -141,21 +155,20 @@ async def page(
         down = stretch.forward == newest_first
         at, key = stretch.after or ((_FAR, _FAR) if down else (-_FAR, -1))
         rows = await scope.fetch(
-            "threads_newest" if down else "threads_oldest",
+            f"threads{which.kind}_{'newest' if down else 'oldest'}",
             scope.key,
             scope.owner_id,
-            which.user,
-            which.external_id,
             _instant(at),
             key,
             which.status,
             which.metadata,
             stretch.count,
             max(_LOOKED_AT, stretch.count),
+            *which.given,
         )
-        kept = [(_place(row), thread_of(row[2:])) for row in rows if row[1]]
-        end = _place(rows[-1]) if rows and not rows[-1][1] else None
-        return Found(kept, end)
+        kept = [(row, thread_of(row[2:])) for row in rows if row[1]]
+        end = rows[-1] if rows and not rows[-1][1] else None
+        return Found(kept, end, _place)
 
     identity = ("threads", scope.owner_id, which, order)
     return await read_page(fetch, limit=limit, cursor=cursor, width=2, identity=identity)
@@ -304,12 +317,31 @@ async def fork(
     taken = await scope.on_thread("thread_get", id_)
     if taken and calls.lost and new is None:
         return thread_of(taken[0])
-    await get(scope, thread_id)
+    source = await get(scope, thread_id)
     if at is not None and not await scope.on_thread("message_get", thread_id, at):
         raise NotFoundError("message", at)
-    if taken:
-        raise ConflictError("exists", f"thread {id_!r} exists", id=id_)
-    raise NotFoundError("thread", id_)
+    if not taken:
+        raise NotFoundError("thread", id_)
+    found = thread_of(taken[0])
+    shown = source.title if title is UNSET else title
+    if calls.lost and found.title == shown and await _is_copy(scope, found, source, at):
+        return found
+    raise ConflictError("exists", f"thread {id_!r} exists", id=id_)
+
+
+async def _is_copy(scope: Scope, found: Thread, source: Thread, at: str | None) -> bool:
+    """Whether a thread is as `fork` makes it: by an attempt whose answer was lost, most likely.
+
+    The head of the source may have moved on since.
+    """
+    if found.revision or (found.metadata, found.json) != (source.metadata, source.json):
+        return False
+    if found.head is None:
+        return source.head is None and at is None
+    if at not in (None, found.head):
+        return False
+    rows = await scope.on_thread("messages_count_path", source.id, found.head)
+    return bool(rows[0][0] == found.message_count)
 
 
 async def lock(scope: Scope, thread_id: str, tx: Transaction) -> Row:

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
-from threadkeep.core.rows import PARENT_SEQ, SEQ, messages_of
+from threadkeep.core.rows import (
+    COLUMNS,
+    MESSAGE_ID,
+    PARENT_SEQ,
+    SEQ,
+    TOKENS,
+    TURN,
+    chain_of,
+    message_of,
+)
 from threadkeep.core.scope import Scope
 from threadkeep.values.errors import InvalidError, NotFoundError
 from threadkeep.values.ids import check_id
@@ -14,8 +24,11 @@ from threadkeep.values.page import Window
 from threadkeep.values.ports import Row
 
 CEILING = 1000
-_LEADING = 5
 _MOST = 2**31
+
+# What stands in a row behind the columns of a message.
+_PINNED, _STARTS, _CUT, _CALLS, _ANSWERS = range(COLUMNS, COLUMNS + 5)
+_BY_SEQ = itemgetter(SEQ)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,34 +69,22 @@ class Extent:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One row of a path and what a window must know of it."""
-
-    starts: bool
-    cut: bool
-    calls: frozenset[str]
-    answers: frozenset[str]
-    message: Message
-
-    @property
-    def tokens(self) -> int:
-        """The count stored with the message."""
-        return self.message.tokens or 0
-
-    @property
-    def turn(self) -> int:
-        """The number of the turn that the message belongs to."""
-        return self.message.turn or 0
-
-
-@dataclass(frozen=True, slots=True)
 class Tail:
-    """The newest rows of a path, oldest first; `rooted` where they are the whole path."""
+    """The newest rows of a path, oldest first, and what a window must know of them.
 
-    entries: Sequence[Entry]
-    pinned: Sequence[Message]
+    `above` is the id of the message before them where that was read too, `rooted` says that there
+    is none; `full` that nothing further back may be looked at. `spans` has for each result the
+    places of its call, which is the nearest one before it with its id, and of itself; `loose` the
+    places of results whose call is not among the rows.
+    """
+
+    rows: Sequence[Row]
+    pinned: Sequence[Row]
+    above: str | None
     rooted: bool
     full: bool
+    spans: Sequence[tuple[int, int]]
+    loose: Sequence[int]
 
 
 async def window(
@@ -99,135 +100,129 @@ async def window(
         check_id("leaf", leaf)
     if 0 in (extent.turns, extent.messages):
         return Window()
-    tail = await _read(scope, thread_id, leaf, extent.bounds(), keep_system)
-    if leaf is not None and not tail.entries:
+    bounds = extent.bounds()
+    if extent.turns is not None and leaf is None and not keep_system:
+        rows = await scope.on_thread("window_of_turns", thread_id, bounds[0])
+    else:
+        rows = await scope.on_thread("window", thread_id, leaf, *bounds, keep_system)
+    tail = _tail(rows)
+    if leaf is not None and not tail.rows:
         raise NotFoundError("message", leaf)
     start = _start(tail, extent)
     if not (tail.rooted or tail.full) and (start == 0 or _unanswered(tail, start, extent)):
-        tail = await _read(scope, thread_id, leaf, (None, None, None), keep_system)
+        tail = _tail(
+            await scope.on_thread("window", thread_id, leaf, None, None, None, keep_system)
+        )
         start = _start(tail, extent)
     return _cut(tail, extent, start)
 
 
-async def _read(
-    scope: Scope,
-    thread_id: str,
-    leaf: str | None,
-    bounds: tuple[int | None, ...],
-    keep_system: bool,
-) -> Tail:
-    rows = await scope.on_thread("window", thread_id, leaf, *bounds, keep_system)
-    rows = sorted(rows, key=lambda row: row[_LEADING + SEQ])
-    messages = messages_of([row[_LEADING:] for row in rows])
-    pairs = list(zip(rows, messages, strict=True))
-    entries = [_entry(row, message) for row, message in pairs if not row[0]]
-    pinned = [message for row, message in pairs if row[0]]
-    oldest = next((row for row in rows if not row[0]), None)
-    rooted = oldest is not None and oldest[_LEADING + PARENT_SEQ] is None
-    if len(entries) > CEILING:
-        return Tail(entries[-CEILING:], pinned, rooted=False, full=True)
-    return Tail(entries, pinned, rooted=rooted, full=len(entries) == CEILING)
+def _tail(found: Sequence[Row]) -> Tail:
+    rows = sorted(found, key=_BY_SEQ)
+    pinned = [row for row in rows if row[_PINNED]]
+    if pinned:
+        rows = [row for row in rows if not row[_PINNED]]
+    rooted = bool(rows) and rows[0][PARENT_SEQ] is None
+    above, full = None, len(rows) > CEILING
+    if full:
+        above, rooted = rows[-CEILING - 1][MESSAGE_ID], False
+        rows = rows[-CEILING:]
+    return Tail(rows, pinned, above, rooted, full, *_links(rows))
 
 
-def _entry(row: Row, message: Message) -> Entry:
-    _, starts, cut, calls, answers = row[:_LEADING]
-    return Entry(starts, cut, frozenset(calls or ()), frozenset(answers or ()), message)
+def _links(rows: Sequence[Row]) -> tuple[list[tuple[int, int]], list[int]]:
+    opened: dict[str, int] = {}
+    spans: list[tuple[int, int]] = []
+    loose: list[int] = []
+    for i, row in enumerate(rows):
+        for id_ in row[_ANSWERS] or ():
+            call = opened.get(id_)
+            if call is None:
+                loose.append(i)
+            else:
+                spans.append((call, i))
+        for id_ in row[_CALLS] or ():
+            opened[id_] = i
+    return spans, loose
 
 
 def _start(tail: Tail, extent: Extent) -> int | None:
     """The index where the window starts, None where nothing fits."""
-    if not tail.entries:
+    if not tail.rows:
         return None
     if extent.tokens is not None:
-        return _start_of_budget(tail, extent)
+        return _start_of_budget(tail, extent.tokens, extent.steady)
     wanted = _start_of_turns(tail, extent) if extent.turns else _start_of_messages(tail, extent)
     if wanted is None:
         # The ceiling: the first row where a window may start and no result loses its call.
-        return _first(tail, 0)
+        return next((i for i in range(len(tail.rows)) if _may_start(tail, i)), None)
     return _back_to_calls(tail, wanted)
 
 
 def _start_of_turns(tail: Tail, extent: Extent) -> int | None:
-    starts = [i for i, entry in enumerate(tail.entries) if entry.starts]
+    starts = [i for i, row in enumerate(tail.rows) if row[_STARTS]]
     if len(starts) < (extent.turns or 0):
         return 0 if tail.rooted else None
     start = starts[-(extent.turns or 0)]
-    block = _block(tail.entries[start], extent.steady)
-    return next(i for i in starts if _block(tail.entries[i], extent.steady) == block)
+    block = _block(tail.rows[start], extent.steady)
+    return next(i for i in starts if _block(tail.rows[i], extent.steady) == block)
 
 
 def _start_of_messages(tail: Tail, extent: Extent) -> int | None:
-    wanted = len(tail.entries) - (extent.messages or 0)
+    wanted = len(tail.rows) - (extent.messages or 0)
     if wanted <= 0 and tail.rooted:
         return 0
-    back = (i for i in range(wanted, -1, -1) if tail.entries[i].cut)
+    back = (i for i in range(wanted, -1, -1) if tail.rows[i][_CUT])
     return next(back, 0 if tail.rooted else None)
 
 
-def _start_of_budget(tail: Tail, extent: Extent) -> int | None:
-    budget = extent.tokens or 0
-    spent = sum(entry.tokens for entry in tail.entries)
+def _start_of_budget(tail: Tail, budget: int, steady: int) -> int | None:
+    spent = sum(row[TOKENS] for row in tail.rows)
     start = None
-    for i, entry in enumerate(tail.entries):
-        seq = entry.message.seq or 0
-        extra = sum(m.tokens or 0 for m in tail.pinned if (m.seq or 0) < seq)
+    for i, row in enumerate(tail.rows):
+        extra = sum(p[TOKENS] for p in tail.pinned if p[SEQ] < row[SEQ])
         if spent + extra <= budget and _may_start(tail, i):
             start = i
             break
-        spent -= entry.tokens
-    if start is None or (start == 0 and tail.rooted) or extent.steady == 1:
+        spent -= row[TOKENS]
+    if start is None or (start == 0 and tail.rooted) or steady == 1:
         return start
-    return _steady(tail, start, extent.steady)
+    return _steady(tail, start, steady)
 
 
 def _steady(tail: Tail, start: int, steady: int) -> int:
     """Move a start forward to where a block of turns begins, so that it stays for the block."""
-    before = tail.entries[start - 1].turn if start else tail.entries[start].turn - 1
+    before = tail.rows[start - 1][TURN] if start else tail.rows[start][TURN] - 1
     block = max(before - 1, 0) // steady
-    for i in range(start, len(tail.entries)):
-        entry = tail.entries[i]
-        if entry.starts and _block(entry, steady) > block and _may_start(tail, i):
+    for i in range(start, len(tail.rows)):
+        row = tail.rows[i]
+        if row[_STARTS] and _block(row, steady) > block and _may_start(tail, i):
             return i
     return start
 
 
-def _block(entry: Entry, steady: int) -> int:
-    return (entry.turn - 1) // steady
-
-
-def _first(tail: Tail, start: int) -> int | None:
-    fits = (i for i in range(start, len(tail.entries)) if _may_start(tail, i))
-    return next(fits, None)
+def _block(row: Row, steady: int) -> int:
+    return int(row[TURN] - 1) // steady
 
 
 def _may_start(tail: Tail, start: int) -> bool:
     if start == 0 and tail.rooted:
         return True
-    return tail.entries[start].cut and not _parted(tail, start)
+    return tail.rows[start][_CUT] and not _parted(tail, start)
 
 
 def _back_to_calls(tail: Tail, start: int) -> int:
     """Extend a window back until no result in it has its call before it."""
     while parted := _parted(tail, start):
         call = min(parted)
-        cuts = (i for i in range(call, -1, -1) if tail.entries[i].cut)
-        before = next(cuts, 0 if tail.rooted else call)
-        start = before
+        cuts = (i for i in range(call, -1, -1) if tail.rows[i][_CUT])
+        start = next(cuts, 0 if tail.rooted else call)
     return start
 
 
 def _parted(tail: Tail, start: int) -> list[int]:
-    """Where the calls stand, before `start`, that results from `start` on answer.
-
-    A call's id may come again: a result answers the nearest call before it.
-    """
-    opened: dict[str, int] = {}
-    found: list[int] = []
-    for i, entry in enumerate(tail.entries):
-        if i >= start:
-            found += (opened[id_] for id_ in entry.answers if opened.get(id_, start) < start)
-        opened.update(dict.fromkeys(entry.calls, i))
-    return found
+    """Where the calls stand, before `start`, that results from `start` on answer."""
+    return [call for call, answer in tail.spans if call < start <= answer]
 
 
 def _unanswered(tail: Tail, start: int | None, extent: Extent) -> bool:
@@ -236,29 +231,24 @@ def _unanswered(tail: Tail, start: int | None, extent: Extent) -> bool:
         return False
     # A steady budget moved its start forward, from one that results before it may rule out.
     first = 0 if extent.tokens is not None and extent.steady > 1 else start
-    opened: set[str] = set()
-    for i, entry in enumerate(tail.entries):
-        if i >= first and not entry.answers <= opened:
-            return True
-        opened |= entry.calls
-    return False
+    return any(answer >= first for answer in tail.loose)
 
 
 def _cut(tail: Tail, extent: Extent, start: int | None) -> Window[Message]:
     if start is None:
-        return Window(truncated=bool(tail.entries))
-    messages = [entry.message for entry in tail.entries[start:]]
-    first = messages[0].seq or 0
-    messages = [m for m in tail.pinned if (m.seq or 0) < first] + messages
-    tokens = sum(m.tokens or 0 for m in messages)
+        return Window(truncated=bool(tail.rows))
+    rows = tail.rows[start:]
+    before = tail.rows[start - 1][MESSAGE_ID] if start else tail.above
+    pinned = [row for row in tail.pinned if row[SEQ] < rows[0][SEQ]]
+    messages = [*(message_of(row, {}) for row in pinned), *chain_of(rows, before)]
+    tokens = sum([row[TOKENS] for row in (*pinned, *rows)])
     whole = start == 0 and tail.rooted
-    limited = extent.tokens is not None or _short(tail, extent, start)
+    limited = extent.tokens is not None or _short(rows, extent)
     return Window(messages, truncated=limited and not whole, tokens=tokens)
 
 
-def _short(tail: Tail, extent: Extent, start: int) -> bool:
-    """Whether the window holds less than was asked for."""
-    rows = tail.entries[start:]
+def _short(rows: Sequence[Row], extent: Extent) -> bool:
+    """Whether a window of these rows holds less than was asked for."""
     if extent.turns is not None:
-        return sum(entry.starts for entry in rows) < extent.turns
+        return len([row for row in rows if row[_STARTS]]) < extent.turns
     return len(rows) < (extent.messages or 0)

@@ -18,7 +18,7 @@ from threadkeep.values.parts import Json, Part, TextPart, ToolCallPart, ToolResu
 from threadkeep.values.ports import Dialect, Traits
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 _ROLES: Final = get_args(Role)
 _TIME: Final = re.compile(
@@ -62,6 +62,11 @@ def traits_of(
     )
 
 
+# Only calls and results matter to the traits. Most items have none, nor say more of themselves.
+_PLAIN: Final[Mapping[str, Traits]] = {role: traits_of(role, ()) for role in _ROLES}
+_LINKED: Final = (ToolCallPart.type, ToolResultPart.type)
+
+
 class _Threadkeep:
     """Our own format. Raises InvalidError for a wrong `role`, `parts`, `id` or `created_at`."""
 
@@ -83,9 +88,13 @@ class _Threadkeep:
     def traits(self, item: Json) -> Traits:
         """What role and parts tell; `id` and `created_at` where the item has them."""
         item = _checked(item)
-        return traits_of(
-            item["role"], wire.parts_of(item), id=item.get("id"), created_at=_created_at(item)
-        )
+        role, id_, created_at = item["role"], item.get("id"), _created_at(item)
+        for part in item["parts"]:
+            if isinstance(part, dict) and part.get("type") in _LINKED:
+                return traits_of(role, wire.parts_of(item), id=id_, created_at=created_at)
+        if id_ is None and created_at is None:
+            return _PLAIN[role]
+        return traits_of(role, (), id=id_, created_at=created_at)
 
     def _load(self, item: Json) -> Message:
         item = _checked(item)
@@ -111,8 +120,10 @@ def _checked(item: Json) -> dict[str, Any]:
 
 def _created_at(item: dict[str, Any]) -> datetime | None:
     value = item.get("created_at")
+    if value is None:
+        return None
     time = read_time(value)
-    if time is None and value is not None:
+    if time is None:
         raise InvalidError("created_at", "must be a time as in RFC 3339")
     return time
 

@@ -20,13 +20,14 @@ class _Patience:
         self._pause = _FIRST
 
     def pause(self) -> float | None:
-        """How long to pause before the next attempt; None where the deadline would pass."""
+        """How long to pause before the next attempt; None where the deadline has passed."""
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            return None
         # Jitter keeps the callers of one outage from coming back all at once.
         length = self._pause * random.uniform(0.5, 1.0)  # noqa: S311
-        if time.monotonic() + length > self._deadline:
-            return None
         self._pause = min(2 * self._pause, _LONGEST)
-        return length
+        return min(length, left)
 
 
 class AsyncPatience(_Patience):
@@ -35,7 +36,7 @@ class AsyncPatience(_Patience):
     __slots__ = ()
 
     async def wait(self) -> bool:
-        """Pause; False, at once, where the deadline would pass."""
+        """Pause; False, at once, where the deadline has passed."""
         length = self.pause()
         if length is None:
             return False
@@ -49,7 +50,7 @@ class BlockingPatience(_Patience):
     __slots__ = ()
 
     async def wait(self) -> bool:
-        """Pause; False, at once, where the deadline would pass."""
+        """Pause; False, at once, where the deadline has passed."""
         length = self.pause()
         if length is None:
             return False

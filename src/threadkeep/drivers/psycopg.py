@@ -4,85 +4,35 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
-from struct import Struct
+from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Self
 
-import psycopg
-from psycopg.adapt import Buffer, Loader
-from psycopg.conninfo import conninfo_to_dict
-from psycopg.pq import Format, TransactionStatus
-from psycopg.types.numeric import Int8BinaryDumper, Int8Dumper
+from psycopg.pq import TransactionStatus
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
-from threadkeep.drivers.limits import Keepalive, Limits
+from threadkeep.drivers.limits import Limits
 from threadkeep.drivers.patience import BlockingPatience
-from threadkeep.drivers.refusals import (
-    ABORTED,
-    DISTRUSTED,
-    is_cancelled_wait,
-    refusal,
-    unreached,
-    unsynced,
+from threadkeep.drivers.psycopg_connections import (
+    ERRORS,
+    Connection,
+    Connector,
+    is_lost,
+    raise_ours,
+    run_script,
 )
-from threadkeep.drivers.setting import APPLICATION, begin_as, own_session, session_settings
+from threadkeep.drivers.refusals import ABORTED, refusal, unsynced
+from threadkeep.drivers.setting import begin_as
 from threadkeep.drivers.urls import Address
-from threadkeep.values.errors import ThreadkeepError, UnavailableError
+from threadkeep.values.errors import UnavailableError
 from threadkeep.values.ports import Row, Statement
 
-_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-_INT8 = Struct("!q")
-_BAD_VALUE = "22000"
-_MISUSED = "XX000"
-_LOST = (psycopg.OperationalError, psycopg.InterfaceError, OSError)
-_ERRORS = (psycopg.Error, OSError)
 _POOL = "threadkeep"
 # The pool's own patience: its pauses of seconds would outlast many an outage, so it gives up at
 # once, and who still waits asks it again after so many seconds.
 _AGAIN = 0.25
-
-
-class _Int(Int8BinaryDumper):
-    """Every int as bigint: psycopg sizes it by value otherwise, and prepares each size apart."""
-
-
-class _Instant(Loader):
-    """A timestamptz as an aware time in UTC, whatever the session's time zone."""
-
-    format = Format.BINARY
-
-    def load(self, data: Buffer) -> datetime:
-        return _EPOCH + timedelta(microseconds=_INT8.unpack(data)[0])
-
-
-class Connection(psycopg.Connection[tuple[Any, ...]]):
-    """A connection that notes a commit which did not wait for the synchronous standby."""
-
-    made = 0.0
-    unsynced = False
-
-    def make_ready(self) -> None:
-        """Set the connection up, on the client's side only."""
-        # Lists of ints are dumped as text: else the first list's size would bind the later ones.
-        self.adapters.register_dumper(int, Int8Dumper)
-        self.adapters.register_dumper(int, _Int)
-        self.adapters.register_loader("timestamptz", _Instant)
-        self.add_notice_handler(self._heed)
-        self.made = time.monotonic()
-
-    def note(self) -> bool:
-        """Whether a commit did not wait; what was noted is taken away."""
-        noted, self.unsynced = self.unsynced, False
-        return noted
-
-    def _heed(self, notice: psycopg.errors.Diagnostic) -> None:
-        if is_cancelled_wait(notice.source_function):
-            self.unsynced = True
 
 
 class PsycopgExecutor:
@@ -124,10 +74,10 @@ class PsycopgExecutor:
         sessions = self._sessions
         connection = sessions.acquire()
         try:
-            rows = fetch_rows(connection, statement, args)
+            rows = connection.fetch_rows(statement, args)
         except BaseException as error:
             sessions.let_go(connection, error)
-            _raise_ours(error)
+            raise_ours(error)
             raise
         late = connection.note()
         sessions.release(connection)
@@ -156,18 +106,18 @@ class _Transaction:
 
     async def fetch(self, statement: Statement, *args: object) -> Sequence[Row]:
         try:
-            return fetch_rows(self._connection, statement, args)
-        except _ERRORS as error:
+            return self._connection.fetch_rows(statement, args)
+        except ERRORS as error:
             self._lost = error if is_lost(error) else self._lost
-            _raise_ours(error)
+            raise_ours(error)
             raise
 
     async def script(self, text: str) -> None:
         try:
             run_script(self._connection, text)
-        except _ERRORS as error:
+        except ERRORS as error:
             self._lost = error if is_lost(error) else self._lost
-            _raise_ours(error)
+            raise_ours(error)
             raise
 
     async def __aenter__(self) -> Self:
@@ -200,7 +150,7 @@ class _Transaction:
             return run_script(self._connection, command)
         except BaseException as error:
             self._sessions.let_go(self._connection, error)
-            _raise_ours(error)
+            raise_ours(error)
             raise
 
 
@@ -208,7 +158,7 @@ class _Sessions:
     """The connections of an executor: psycopg's pool, and what is done when one is lost."""
 
     def __init__(self, address: Address, limits: Limits) -> None:
-        self.connector = _Connector(address, limits)
+        self.connector = Connector(address, limits)
         self._limits = limits
         self._lock = threading.Lock()
         self._pool: ConnectionPool[Connection] | None = None
@@ -247,7 +197,7 @@ class _Sessions:
         if is_lost(error) or not isinstance(error, Exception):
             connection.close()
         elif connection.pgconn.transaction_status != TransactionStatus.IDLE:
-            with contextlib.suppress(*_ERRORS):
+            with contextlib.suppress(*ERRORS):
                 run_script(connection, "ROLLBACK")
         if connection.closed and isinstance(error, Exception):
             self._distrust(connection)
@@ -298,47 +248,6 @@ class _Sessions:
             self._pool.drain()
 
 
-class _Connector:
-    """How to connect. Finds out by a first connection whether a pooler is in front."""
-
-    def __init__(self, address: Address, limits: Limits) -> None:
-        self.pooled = limits.lends(address.looks_pooled)
-        self.conninfo = address.for_psycopg()
-        given = conninfo_to_dict(self.conninfo)
-        # What the URL and the environment say has the last word.
-        self._options = str(given.get("options") or os.environ.get("PGOPTIONS", ""))
-        self._session = session_settings(limits.statement_ms, self._options)
-        times = Keepalive.of(limits.connect_timeout)
-        ours: dict[str, Any] = {
-            "fallback_application_name": APPLICATION,
-            "connect_timeout": max(2, round(limits.connect_timeout)),
-            "keepalives_idle": times.idle,
-            "keepalives_interval": times.interval,
-            "keepalives_count": times.probes,
-            "tcp_user_timeout": times.unanswered_ms,
-        }
-        self._given = {name: value for name, value in ours.items() if name not in given}
-
-    def arguments(self) -> dict[str, Any]:
-        """The arguments of connections; without what a pooler refuses, unless there is none."""
-        given = {**self._given, "autocommit": True, "prepare_threshold": None}
-        if self.pooled is False:
-            given["prepare_threshold"] = 0
-            set_to = [f"-c {name}={value}" for name, value in self._session.items()]
-            given["options"] = " ".join([*set_to, self._options]).strip()
-        return given
-
-    def look(self) -> None:
-        """Connect once, to see whether that works and what is behind."""
-        with (
-            translated(),
-            contextlib.closing(Connection.connect(self.conninfo, **self.arguments())) as connection,
-        ):
-            if self.pooled is None:
-                own = own_session(connection.info.backend_pid, {})
-                self.pooled = run_script(connection, own) != "SELECT 1"
-
-
 class _Quiet(logging.Filter):
     """Keeps our pools' reports of an outage out of the log: our callers get the errors themselves.
 
@@ -355,59 +264,3 @@ logging.getLogger("psycopg.pool").addFilter(_Quiet())
 
 def _closed() -> UnavailableError:
     return UnavailableError("the store is closed")
-
-
-def fetch_rows(
-    connection: psycopg.Connection[Any], statement: Statement, args: Sequence[object]
-) -> list[Row]:
-    """Run one statement, prepared where the connection allows that, and return its rows."""
-    with psycopg.RawCursor(connection) as cursor:
-        # The text comes from our own .sql files.
-        cursor.execute(cast("Any", statement.text), args, binary=True)
-        return [] if cursor.description is None else list(cursor.fetchall())
-
-
-def run_script(connection: psycopg.Connection[Any], text: str) -> str | None:
-    """Run statements without parameters in one round trip; what the server said to the last."""
-    with psycopg.ClientCursor(connection) as cursor:
-        cursor.execute(cast("Any", text), prepare=False)
-        while cursor.nextset():
-            pass
-        return cursor.statusmessage
-
-
-def is_lost(error: BaseException) -> bool:
-    """Whether a connection is not to be used after this error."""
-    if isinstance(error, psycopg.Error) and error.sqlstate is not None:
-        return error.sqlstate in DISTRUSTED
-    return isinstance(error, _LOST)
-
-
-def meaning(error: BaseException) -> ThreadkeepError | None:
-    """Our error for one of psycopg, None for any other; the server's text is dropped.
-
-    Its cause is set where it tells about the network and not about values.
-    """
-    if isinstance(error, psycopg.Error) and error.sqlstate is not None:
-        return refusal(error.sqlstate, error.diag.constraint_name)
-    if isinstance(error, _LOST):
-        return unreached(error)
-    if isinstance(error, psycopg.Error):
-        return refusal(_BAD_VALUE if isinstance(error, psycopg.DataError) else _MISUSED)
-    return None
-
-
-def _raise_ours(error: BaseException) -> None:
-    found = meaning(error)
-    if found is not None:
-        raise found from found.__cause__
-
-
-@contextlib.contextmanager
-def translated() -> Iterator[None]:
-    """Turn psycopg's errors into ours."""
-    try:
-        yield
-    except _ERRORS as error:
-        _raise_ours(error)
-        raise

@@ -5,8 +5,12 @@ m.seq, m.parent_seq,
     WHERE p.owner_key = $1::bigint AND p.thread_key = m.thread_key
       AND p.seq BETWEEN m.parent_seq AND m.parent_seq
     ORDER BY p.seq LIMIT 1) END,
-  m.turn, m.tokens, m.message_id, m.role, /*use message_status*/, m.format, m.created_at,
-  m.updated_at, m.metadata::text, m.payload::text, m.run
+  /*use message_content*/
+
+-- fragment: message_content
+-- A time takes a driver longer than all else: updated_at is NULL where it is that of created_at.
+m.turn, m.tokens, m.message_id, m.role, /*use message_status*/, m.format, m.created_at,
+  nullif(m.updated_at, m.created_at), m.metadata::text, m.payload::text, m.run
 
 -- name: message_get
 -- One message by its id.

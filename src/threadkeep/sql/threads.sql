@@ -1,11 +1,12 @@
 -- fragment: thread_columns
+-- A time costs a client most of all: the second is sent only where it is not the first.
 t.thread_id, t.owner_id, t.user_id, t.title, t.status, t.metadata::text, t.external_id,
   (SELECT h.message_id FROM /*schema*/messages h
    WHERE h.owner_key = t.owner_key AND h.thread_key = t.thread_key
      AND h.seq BETWEEN t.head_seq AND t.head_seq
    ORDER BY h.seq LIMIT 1),
-  t.turns, t.message_count, t.revision, t.created_at, t.updated_at, t.active_at, t.format,
-  t.payload::text
+  t.turns, t.message_count, t.revision, t.created_at, nullif(t.updated_at, t.active_at),
+  t.active_at, t.format, t.payload::text
 
 -- fragment: named_thread
 -- The thread of $1 owner_key, $2 owner_id, $3 thread_id, $4 user_id, once g has set the owner.
@@ -44,42 +45,69 @@ SELECT r.* FROM (
   FROM (/*use named_thread*/) t
 ) r;
 
+-- fragment: kept_threads
+-- A page of s, which is the rows to look at in order. The last of them is returned even if it does
+-- not match (kept is false), so that the next page knows where to go on.
+SELECT t.thread_key, t.kept, /*use thread_columns*/
+FROM (
+  SELECT s.*, row_number() OVER () AS n,
+         ($5::text IS NULL OR s.status = $5::text)
+         AND ($6::text IS NULL OR s.metadata @> $6::text::jsonb) IS TRUE AS kept
+  FROM s
+) t
+WHERE t.kept OR t.n = $8::bigint
+LIMIT $7::integer
+
 -- name: threads_newest, threads_oldest reversed
--- A page of an owner's threads by last activity. Looks at $10 rows at the most; the last of those is
--- returned even if it does not match (kept is false), so that the next page knows where to go on.
--- $1 owner_key, $2 owner_id, $3 user_id, $4 external_id, $5 and $6 the place to start after,
--- $7 status, $8 metadata to contain (NULL: any), $9 rows to return, $10 rows to look at.
+-- A page of an owner's threads by last activity.
+-- $1 owner_key, $2 owner_id, $3 and $4 the place to start after, $5 status, $6 metadata to contain
+-- (NULL: any), $7 rows to return, $8 rows to look at.
+-- An equality of owner_id would let the planner take threads_id_key, and read and sort all threads.
 SELECT r.* FROM (
   SELECT set_config('threadkeep.owner', $1::bigint::text, true) AS owner OFFSET 0
 ) g CROSS JOIN LATERAL (
-  SELECT t.thread_key, t.kept, /*use thread_columns*/
-  FROM (
-    SELECT s.*, row_number() OVER () AS n,
-           ($7::text IS NULL OR s.status = $7::text)
-           AND ($8::text IS NULL OR s.metadata @> $8::text::jsonb) IS TRUE AS kept
-    FROM (
-      (SELECT t.* FROM /*schema*/threads t
-       WHERE t.owner_key = $1::bigint AND t.owner_id = $2::text
-         AND (t.active_at, t.thread_key) /*past*/< ($5::timestamptz, $6::bigint)
-         AND $3::text IS NULL AND $4::text IS NULL AND g.owner IS NOT NULL
-       ORDER BY t.active_at /*dir*/DESC, t.thread_key /*dir*/DESC LIMIT $10::bigint)
-      UNION ALL
-      (SELECT t.* FROM /*schema*/threads t
-       WHERE t.owner_key = $1::bigint AND t.owner_id = $2::text AND t.user_id = $3::text
-         AND (t.active_at, t.thread_key) /*past*/< ($5::timestamptz, $6::bigint)
-         AND $4::text IS NULL AND g.owner IS NOT NULL
-       ORDER BY t.active_at /*dir*/DESC, t.thread_key /*dir*/DESC LIMIT $10::bigint)
-      UNION ALL
-      (SELECT t.* FROM /*schema*/threads t
-       WHERE t.owner_key = $1::bigint AND t.owner_id = $2::text AND t.external_id = $4::text
-         AND ($3::text IS NULL OR t.user_id = $3::text)
-         AND (t.active_at, t.thread_key) /*past*/< ($5::timestamptz, $6::bigint)
-         AND g.owner IS NOT NULL
-       ORDER BY t.active_at /*dir*/DESC, t.thread_key /*dir*/DESC LIMIT $10::bigint)
-    ) s
-  ) t
-  WHERE t.kept OR t.n = $10::bigint
-  LIMIT $9::integer
+  WITH s AS (
+    SELECT t.* FROM /*schema*/threads t
+    WHERE t.owner_key = $1::bigint AND t.owner_id IS NOT DISTINCT FROM $2::text
+      AND (t.active_at, t.thread_key) /*past*/< ($3::timestamptz, $4::bigint)
+      AND g.owner IS NOT NULL
+    ORDER BY t.active_at /*dir*/DESC, t.thread_key /*dir*/DESC LIMIT $8::bigint
+  )
+  /*use kept_threads*/
+) r;
+
+-- name: threads_of_user_newest, threads_of_user_oldest reversed
+-- The same of one user, $9 user_id.
+SELECT r.* FROM (
+  SELECT set_config('threadkeep.owner', $1::bigint::text, true) AS owner OFFSET 0
+) g CROSS JOIN LATERAL (
+  WITH s AS (
+    SELECT t.* FROM /*schema*/threads t
+    WHERE t.owner_key = $1::bigint AND t.owner_id IS NOT DISTINCT FROM $2::text
+      AND t.user_id = $9::text
+      AND (t.active_at, t.thread_key) /*past*/< ($3::timestamptz, $4::bigint)
+      AND g.owner IS NOT NULL
+    ORDER BY t.active_at /*dir*/DESC, t.thread_key /*dir*/DESC LIMIT $8::bigint
+  )
+  /*use kept_threads*/
+) r;
+
+-- name: threads_of_external_newest, threads_of_external_oldest reversed
+-- The same of one external_id, $10, and of one user, $9 user_id or NULL for all.
+-- Ordered by one value: for two columns the planner may take their index, and read all threads.
+SELECT r.* FROM (
+  SELECT set_config('threadkeep.owner', $1::bigint::text, true) AS owner OFFSET 0
+) g CROSS JOIN LATERAL (
+  WITH s AS (
+    SELECT t.* FROM /*schema*/threads t
+    WHERE t.owner_key = $1::bigint AND t.owner_id IS NOT DISTINCT FROM $2::text
+      AND t.external_id = $10::text
+      AND ($9::text IS NULL OR t.user_id = $9::text)
+      AND (t.active_at, t.thread_key) /*past*/< ($3::timestamptz, $4::bigint)
+      AND g.owner IS NOT NULL
+    ORDER BY (t.active_at, t.thread_key) /*dir*/DESC LIMIT $8::bigint
+  )
+  /*use kept_threads*/
 ) r;
 
 -- name: threads_count
@@ -107,16 +135,20 @@ WHERE (t.owner_key, t.thread_key) /*past*/< ($1::bigint, $2::bigint)
 ORDER BY t.owner_key /*dir*/DESC, t.thread_key /*dir*/DESC LIMIT $4::integer;
 
 -- name: thread_lock
--- Locks a thread's row for the transaction and reads what changes are decided by, and the
--- transaction's id.
+-- Locks a thread's row for the transaction and reads what changes are decided by, and what tells the
+-- transaction from others (see xact_status): its id, where the log stands now that the lock is in
+-- it, and where the server's last recovery ended.
 -- $1 owner_key, $2 owner_id, $3 thread_id, $4 user_id.
-SELECT t.thread_key, t.head_seq, t.revision, t.metadata::text, pg_current_xact_id()::text
-FROM /*schema*/threads t
-WHERE t.owner_key = $1::bigint AND t.owner_id = $2::text
-  AND t.thread_id BETWEEN $3::text AND $3::text
-  AND ($4::text IS NULL OR t.user_id = $4::text)
-ORDER BY t.thread_id LIMIT 1
-FOR UPDATE;
+SELECT r.*, concat_ws(' ', pg_current_xact_id(), pg_current_wal_insert_lsn(),
+                      pg_last_wal_replay_lsn())
+FROM (
+  SELECT t.thread_key, t.head_seq, t.revision, t.metadata::text FROM /*schema*/threads t
+  WHERE t.owner_key = $1::bigint AND t.owner_id = $2::text
+    AND t.thread_id BETWEEN $3::text AND $3::text
+    AND ($4::text IS NULL OR t.user_id = $4::text)
+  ORDER BY t.thread_id LIMIT 1
+  FOR UPDATE
+) r;
 
 -- name: thread_update
 -- Writes what changed of a locked thread. A column is kept where its flag is false.

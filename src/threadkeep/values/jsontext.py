@@ -87,20 +87,24 @@ def verify(text: str | bytes, *, field: str = "payload") -> str:
     byte order mark, a surrogate or a NUL as a character of its own, NaN, and more than 500 levels:
     InvalidError with `field`. Takes time proportional to the length, whatever the text.
     """
-    if isinstance(text, bytes):
-        try:
-            text = text.decode()
-        except UnicodeDecodeError:
-            raise InvalidError(field, "must be UTF-8") from None
-    elif not isinstance(text, str):
-        raise InvalidError(field, "must be a str or bytes")
+    text = _text(text, field)
     try:
         orjson.loads(text)
     except orjson.JSONDecodeError:
         _verify_odd(text, field)
-    if len(text) > 2 * MAX_LEVELS and _levels(text, MAX_LEVELS) > MAX_LEVELS:
-        raise InvalidError(field, _RULE_LEVELS)
+    _check_levels(text, field)
     return text
+
+
+def read(text: str | bytes, *, field: str = "payload") -> tuple[str, Json]:
+    """The text as `verify` returns it, and its value as `decode` gives it, parsed once."""
+    text = _text(text, field)
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return verify(text, field=field), _decode_odd(text)
+    _check_levels(text, field)
+    return text, value if _is_exact(value, text) else _decode_odd(text)
 
 
 def decode(text: str) -> Json:
@@ -114,13 +118,7 @@ def decode(text: str) -> Json:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
         return _decode_odd(text)
-    if _FLOATS_HAVE_PLUS:
-        try:
-            if _PLUS not in orjson.dumps(value):
-                return value
-        except TypeError:  # more than 254 levels
-            pass
-    return _decode_odd(text) if _LONG_RUN in text.encode().translate(_TO_RUNS) else value
+    return value if _is_exact(value, text) else _decode_odd(text)
 
 
 def merge_patch(target: Json, patch: Json) -> Json:
@@ -233,6 +231,33 @@ def _string(value: str) -> str:
     except TypeError:
         escaped = encode_basestring(value)
         return _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", escaped)
+
+
+def _text(text: object, field: str) -> str:
+    if isinstance(text, str):
+        return text
+    if not isinstance(text, bytes):
+        raise InvalidError(field, "must be a str or bytes")
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        raise InvalidError(field, "must be UTF-8") from None
+
+
+def _check_levels(text: str, field: str) -> None:
+    if len(text) > 2 * MAX_LEVELS and _levels(text, MAX_LEVELS) > MAX_LEVELS:
+        raise InvalidError(field, _RULE_LEVELS)
+
+
+def _is_exact(value: Json, text: str) -> bool:
+    """Whether orjson can have read all integers of the text exactly; `value` is what it read."""
+    if _FLOATS_HAVE_PLUS:
+        try:
+            if _PLUS not in orjson.dumps(value):
+                return True
+        except TypeError:  # more than 254 levels
+            pass
+    return _LONG_RUN not in text.encode().translate(_TO_RUNS)
 
 
 def _verify_odd(text: str, field: str) -> None:

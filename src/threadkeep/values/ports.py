@@ -27,8 +27,8 @@ class Statement:
 class Transaction(Protocol):
     """Runs statements inside one transaction.
 
-    `xid` is set by the core as soon as it knows the transaction's id, in decimal: it tells after a
-    lost COMMIT whether that was carried out.
+    `xid` is set by the core as soon as it knows what tells the transaction from others: so the
+    server can be asked after a lost COMMIT whether that was carried out.
     """
 
     xid: str | None
@@ -46,7 +46,7 @@ class Patience(Protocol):
     """How long one call goes on trying. Its deadline runs from when it was made."""
 
     async def wait(self) -> bool:
-        """Back off before the next attempt; False, at once, where the deadline would pass."""
+        """Back off before the next attempt; False, at once, where the deadline has passed."""
         ...
 
 

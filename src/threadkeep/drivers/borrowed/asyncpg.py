@@ -13,7 +13,7 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 from asyncpg.transaction import Transaction
 
-from threadkeep.drivers.asyncpg import translated
+from threadkeep.drivers.asyncpg_connections import translated
 from threadkeep.drivers.borrowed import waiting
 from threadkeep.drivers.borrowed.executor import BorrowedExecutor
 from threadkeep.values.errors import InvalidError

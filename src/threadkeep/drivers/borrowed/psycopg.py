@@ -15,7 +15,7 @@ from psycopg.types.numeric import Int8Dumper
 
 from threadkeep.drivers.borrowed import waiting
 from threadkeep.drivers.borrowed.executor import BorrowedExecutor
-from threadkeep.drivers.psycopg import _Instant, _Int, translated
+from threadkeep.drivers.psycopg_connections import Instant, Int, translated
 from threadkeep.values.errors import InvalidError
 from threadkeep.values.ports import Row, Statement
 
@@ -68,7 +68,7 @@ class AsyncPsycopgLink:
         with translated():
             async with _AsyncCursor(self._connection, row_factory=tuple_row) as cursor:
                 await cursor.execute(_query(statement.text), args, binary=True)
-                return [] if cursor.description is None else await cursor.fetchall()
+                return [] if cursor.rownumber is None else await cursor.fetchall()
 
     async def run(self, text: str) -> None:
         with translated():
@@ -91,7 +91,7 @@ class PsycopgLink:
     async def fetch(self, statement: Statement, args: Sequence[object]) -> Sequence[Row]:
         with translated(), _Cursor(self._connection, row_factory=tuple_row) as cursor:
             cursor.execute(_query(statement.text), args, binary=True)
-            return [] if cursor.description is None else cursor.fetchall()
+            return [] if cursor.rownumber is None else cursor.fetchall()
 
     async def run(self, text: str) -> None:
         with translated(), _Cursor(self._connection) as cursor:
@@ -122,8 +122,8 @@ def _adapters() -> AdaptersMap:
     made = AdaptersMap(types=postgres.types)
     postgres.register_default_adapters(made)
     made.register_dumper(int, Int8Dumper)
-    made.register_dumper(int, _Int)
-    made.register_loader("timestamptz", _Instant)
+    made.register_dumper(int, Int)
+    made.register_loader("timestamptz", Instant)
     return made
 
 
