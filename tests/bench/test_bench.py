@@ -9,6 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from bench.table import table  # noqa: E402  the package is not installed
+
 ROOT = Path(__file__).parents[2]
 METHODS = {"append", "window", "list", "writers"}
 NUMBERS = (
@@ -47,6 +51,12 @@ def test_the_committed_figures_have_the_shape_of_a_run() -> None:
     check_shape(found)
     assert found["server"]["fsync"] == found["server"]["synchronous_commit"] == "on"
     assert found["run"]["appended"] == {"10": 800, "1000": 20, "20000": 2}
+
+
+def test_the_table_of_the_readme_is_that_of_the_committed_figures() -> None:
+    """What the README says was measured, and is what `python -m bench.table` prints."""
+    found = json.loads((ROOT / "bench" / "results" / "latest.json").read_text())
+    assert table(found) in (ROOT / "README.md").read_text("utf-8")
 
 
 def check_shape(found: dict[str, Any]) -> None:

@@ -107,10 +107,14 @@ class Connector:
     async def _reach(self, *, pooled: bool | None) -> Connection:
         """Connect; without what a pooler refuses, unless it is known that there is none."""
         settings = {"application_name": APPLICATION, **self._settings}
-        more: dict[str, Any] = {}
+        ends = self._limits.statement_timeout
+        more: dict[str, Any] = {"command_timeout": ends}
         if pooled:
-            more = {"statement_cache_size": 0, "command_timeout": self._limits.statement_timeout}
-        elif pooled is False:
+            more["statement_cache_size"] = 0
+        else:
+            # The server ends a statement itself, unless it or the network has stopped for good.
+            more["command_timeout"] = ends and ends + self._limits.connect_timeout
+        if pooled is False:
             settings.update(self._session)
         for left, host in enumerate(self._hosts, start=1 - len(self._hosts)):
             try:

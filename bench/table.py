@@ -1,0 +1,42 @@
+"""`python -m bench.table`: the committed results as the table that stands in the README."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+LATEST = Path(__file__).parent / "results" / "latest.json"
+_HEAD = (
+    "| One call | floor | `AsyncStore` | ratio | client CPU | `Store` | ratio |",
+    "| --- | --: | --: | --: | --: | --: | --: |",
+)
+
+
+def table(found: dict[str, Any]) -> str:
+    """The rows that have a goal, in Markdown: milliseconds, and ratios to the floor."""
+    lines = list(_HEAD)
+    rows = {(row["name"], row["face"]): row for row in found["rows"] if row["goal"] is not None}
+    for (name, face), ours in rows.items():
+        if face == "asyncio":
+            blocking = rows[name, "blocking"]
+            cells = [
+                name,
+                f"{ours['floor_p50_ms']:.2f} ms",
+                f"{ours['ours_p50_ms']:.2f} ms",
+                f"{ours['ratio']:.2f}",
+                f"{ours['cpu_ratio']:.2f}",
+                f"{blocking['ours_p50_ms']:.2f} ms",
+                f"{blocking['ratio']:.2f}",
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
+    lines += ["", "| Size | floor | ours | ratio |", "| --- | --: | --: | --: |"]
+    lines += [
+        f"| {row['name']} | {row['floor']:.0f} | {row['ours']:.0f} | {row['ratio']:.2f} |"
+        for row in found["weights"]
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(table(json.loads(LATEST.read_text("utf-8"))))  # noqa: T201
