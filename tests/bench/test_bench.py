@@ -11,7 +11,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from bench.table import table  # noqa: E402  the package is not installed
+from bench.table import table
 
 ROOT = Path(__file__).parents[2]
 METHODS = {"append", "window", "list", "writers"}
