@@ -15,7 +15,7 @@ _HEAD = (
 
 def table(found: dict[str, Any]) -> str:
     """The rows that have a goal, in Markdown: milliseconds, and ratios to the floor."""
-    lines = list(_HEAD)
+    lines: list[str] = list(_HEAD)
     rows = {(row["name"], row["face"]): row for row in found["rows"] if row["goal"] is not None}
     for (name, face), ours in rows.items():
         if face == "asyncio":

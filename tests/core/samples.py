@@ -95,7 +95,7 @@ def reads() -> list[Call]:
         Call("messages_up_tree", (*path, FAR, -1, 10)),
         Call("messages_down_tree", (*path, FAR, 0, 10)),
         Call("messages_count_path", (*path, None)),
-        Call("messages_find", (*path, ["u0"], ["threadkeep"], ["{}"])),
+        Call("messages_find", (*path, '[{"message_id": "u0", "format": "threadkeep"}]', "{}")),
         Call("window_of_turns", (*path, 1), 4),
         Call("window_of_turns", (*path, 2**31), 4),
         Call("window", (*path, None, 1, None, None, False), 4),

@@ -237,14 +237,9 @@ async def _answer(
 
 
 async def _find(scope: Scope, thread_id: str, drafts: Sequence[Draft]) -> list[Row]:
-    rows = await scope.on_thread(
-        "messages_find",
-        thread_id,
-        [d.id for d in drafts],
-        [d.format for d in drafts],
-        [d.json for d in drafts],
-    )
-    return sorted(rows, key=lambda row: row[0])
+    rows, payloads, *_ = batch(drafts)
+    found = await scope.on_thread("messages_find", thread_id, rows, payloads)
+    return sorted(found, key=itemgetter(0))
 
 
 def _check_replay(drafts: Sequence[Draft], stored: Sequence[Row]) -> None:

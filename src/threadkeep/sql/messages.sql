@@ -123,15 +123,17 @@ SELECT coalesce(sum(c.count), 0)::bigint FROM path p CROSS JOIN LATERAL (
 
 -- name: messages_find
 -- Which of a batch are stored, and whether with the same content; with the thread's head.
--- $1 owner_key, $2 owner_id, $3 thread_id, $4 user_id, $5 message ids, $6 formats, $7 payloads.
+-- $1 owner_key, $2 owner_id, $3 thread_id, $4 user_id, $5 rows and $6 payloads as in append_to_head.
 SELECT r.* FROM (
   SELECT set_config('threadkeep.owner', $1::bigint::text, true) AS owner OFFSET 0
 ) g CROSS JOIN LATERAL (
   SELECT x.n, m.format = x.format AND m.payload::text = x.payload AS same,
     /*use message_columns*/
   FROM (/*use named_thread*/) t
-  CROSS JOIN unnest($5::text[], $6::text[], $7::text[]) WITH ORDINALITY AS x (
-    message_id, format, payload, n)
+  CROSS JOIN ROWS FROM (
+    json_to_recordset($5::text::json) AS (message_id text, format text),
+    string_to_table($6::text, E'\x1e')
+  ) WITH ORDINALITY AS x (message_id, format, payload, n)
   CROSS JOIN LATERAL (
     SELECT m.*, 1 AS n FROM /*schema*/messages m
     WHERE m.owner_key = $1::bigint AND m.thread_key = t.thread_key
