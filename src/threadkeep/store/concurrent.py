@@ -147,6 +147,8 @@ class _Repeat:
         self._start(self._once())
 
     async def _once(self) -> None:
+        if self._stopped:
+            return
         try:
             await self._work()
         except UnavailableError:
