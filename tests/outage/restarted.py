@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
+import psutil
 import psycopg
 
 from threadkeep.connecting import connect
@@ -87,9 +88,13 @@ class Restartable:
     def stop(self, how: Stop) -> None:
         """End it: with its work done, at once, or by a signal that it cannot catch."""
         if self.process is not None:
+            backends = psutil.Process(self.process.pid).children(recursive=True)
             self.process.send_signal(_SIGNALS[how])
             self.process.wait(_SECONDS)
             self.process = None
+            # Without their parent they may answer once more before they notice.
+            _, left = psutil.wait_procs(backends, timeout=_SECONDS)
+            assert not left
 
     def make(self) -> None:
         """Make the cluster, the roles and the tables; it runs then."""
