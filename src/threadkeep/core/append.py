@@ -72,11 +72,15 @@ async def append(
         _check_replay(drafts, stored)
         if len(stored) == len(drafts):
             return await _replayed(scope, thread_id, stored, hold, calls)
+        if hold is not None and rows is not None:
+            reason = await runs.refusal(scope, thread_id, hold)
+            if reason is not None:
+                raise reason
         rest, goes = drafts, place
         if stored:
             rest, goes = await _suffix(scope, thread_id, drafts, stored, place)
         elif rows is not None:
-            reason = await _refusal(scope, thread_id, place, hold)
+            reason = await _refusal(scope, thread_id, place)
             if reason is not None:
                 raise reason
         looks = False
@@ -110,8 +114,8 @@ async def _replayed(
 ) -> list[Message]:
     """The answer to a batch that was stored before: by then it must be safe from a failover."""
     await calls.settle()
-    if hold is not None and hold.begins:
-        await runs.begin(scope, thread_id, hold)
+    if hold is not None:
+        await (runs.begin if hold.begins else runs.renew)(scope, thread_id, hold)
     return _stored(stored)
 
 
@@ -286,17 +290,11 @@ def _stored(stored: Sequence[Row]) -> list[Message]:
     return [message_of(row[2:], ids) for row in stored]
 
 
-async def _refusal(
-    scope: Scope, thread_id: str, place: Place, hold: Hold | None
-) -> Exception | None:
+async def _refusal(scope: Scope, thread_id: str, place: Place) -> Exception | None:
     """Why the append statement stored nothing, though none of the ids was taken.
 
     None where nothing speaks against it any more.
     """
-    if hold is not None:
-        reason = await runs.refusal(scope, thread_id, hold)
-        if reason is not None:
-            return reason
     rows = await scope.on_thread("thread_get", thread_id)
     if not rows:
         return NotFoundError("thread", thread_id)

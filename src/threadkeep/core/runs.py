@@ -19,7 +19,7 @@ from threadkeep.values.ports import Executor, Row, Statement, Transaction
 from threadkeep.values.run import Run, Usage
 
 LEASE = 600.0
-_LONGEST = 7 * 86400.0
+_SHORTEST, _LONGEST = 0.01, 7 * 86400.0
 _REAPED = 1000
 
 
@@ -35,8 +35,12 @@ class Hold:
 
 def check_lease(lease: object) -> float:
     """Return the seconds of a lease; InvalidError for what is none."""
-    if isinstance(lease, bool) or not isinstance(lease, int | float) or not 0 < lease <= _LONGEST:
-        raise InvalidError("lease", "must be a number of seconds, at most 7 days")
+    if (
+        isinstance(lease, bool)
+        or not isinstance(lease, int | float)
+        or not _SHORTEST <= lease <= _LONGEST
+    ):
+        raise InvalidError("lease", "must be a number of seconds, from 0.01 to 7 days")
     return float(lease)
 
 
@@ -63,7 +67,7 @@ async def refusal(scope: Scope, thread_id: str, hold: Hold) -> Exception | None:
     if not rows:
         # Only a thread of another user is there and unknown; else a run makes its thread.
         return NotFoundError("thread", thread_id) if hold.begins else lost(hold.run_id)
-    live, status, _ = rows[0]
+    live, status = rows[0]
     if status not in (None, "running") or (hold.exclusive and not hold.begins and live is None):
         return lost(hold.run_id)
     if hold.exclusive and live not in (None, hold.run_id):

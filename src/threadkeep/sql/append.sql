@@ -171,8 +171,9 @@ t AS (
 /*use append_rows*/;
 
 -- name: fork
--- Copies a path into a new thread: order, ids and times kept, seq anew from 1, runs left behind. No
--- row: no such thread or message, or the new id is taken.
+-- Copies a path into a new thread: order, ids and times kept, seq anew from 1. Runs are left behind,
+-- so what is still running was interrupted there. No row: no such thread or message, or the new id
+-- is taken.
 -- $1 to $5 as in path, $6 the new thread_id, $7 whether $8 is the title (else the old one).
 WITH RECURSIVE /*use path*/,
 copied AS MATERIALIZED (
@@ -207,7 +208,9 @@ filled AS (
     owner_key, thread_key, seq, parent_seq, anchor, created_at, updated_at, turn, tokens, starts,
     cut, message_id, role, status, format, metadata, calls, answers, payload)
   SELECT $1::bigint, t.thread_key, c.n, nullif(c.n - 1, 0), 1, c.created_at, c.updated_at, c.turn,
-         c.tokens, c.starts, c.cut, c.message_id, c.role, c.shown, c.format, c.metadata, c.calls,
+         c.tokens, c.starts, c.cut, c.message_id, c.role,
+         CASE WHEN c.shown = 'running' AND c.run IS NOT NULL THEN 'interrupted' ELSE c.shown END,
+         c.format, c.metadata, c.calls,
          c.answers, c.payload
   FROM made t CROSS JOIN copied c
   RETURNING seq

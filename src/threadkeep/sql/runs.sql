@@ -37,8 +37,9 @@ t AS (
     live_until = CASE WHEN $7::boolean THEN excluded.live_until ELSE t.live_until END,
     updated_at = excluded.updated_at
   WHERE ($4::text IS NULL OR t.user_id = $4::text)
-    AND (NOT $7::boolean OR t.live_run IS NULL OR t.live_run = excluded.live_run
-         OR t.live_until <= excluded.updated_at)
+    -- Its own while that lasts, or another's that has passed.
+    AND (NOT $7::boolean OR t.live_run IS NULL
+         OR (t.live_run = excluded.live_run) = (t.live_until > excluded.updated_at))
   RETURNING t.thread_key
 )
 INSERT INTO /*schema*/runs AS r (
@@ -52,7 +53,7 @@ WHERE r.status = 'running' AND r.lease_until > excluded.renewed_at
 RETURNING r.run_id;
 
 -- name: run_standing
--- Why a run was refused: the run that holds the thread, how the given one stands, the head.
+-- Why a run was refused: the run that holds the thread, and how the given one stands.
 -- $1 owner_key, $2 owner_id, $3 thread_id, $4 user_id, $5 run_id.
 SELECT r.* FROM (
   SELECT set_config('threadkeep.owner', $1::bigint::text, true) AS owner OFFSET 0
@@ -61,11 +62,7 @@ SELECT r.* FROM (
     (SELECT /*use run_status*/ FROM /*schema*/runs r
      WHERE r.owner_key = $1::bigint AND r.thread_key = t.thread_key
        AND r.run_id BETWEEN $5::text AND $5::text
-     ORDER BY r.run_id LIMIT 1),
-    (SELECT h.message_id FROM /*schema*/messages h
-     WHERE h.owner_key = $1::bigint AND h.thread_key = t.thread_key
-       AND h.seq BETWEEN t.head_seq AND t.head_seq
-     ORDER BY h.seq LIMIT 1)
+     ORDER BY r.run_id LIMIT 1)
   FROM (/*use named_thread*/) t
 ) r;
 

@@ -228,6 +228,7 @@ class Concurrent:
         self._lanes: dict[tuple[str, str], _Lane] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._repeats: WeakSet[_Repeat] = WeakSet()
+        self._ending = False
 
     def __len__(self) -> int:
         """How many threads have an append under way."""
@@ -282,11 +283,14 @@ class Concurrent:
         matters will say it.
         """
         repeat = _Repeat(asyncio.get_running_loop(), seconds, work, self._start)
+        if self._ending:
+            repeat.stop()
         self._repeats.add(repeat)
         return repeat.stop
 
     async def drain(self) -> None:
         """Wait for all writes under way, at most the deadline; what is left then is cancelled."""
+        self._ending = True
         for repeat in tuple(self._repeats):
             repeat.stop()
         loop = asyncio.get_running_loop()

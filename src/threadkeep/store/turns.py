@@ -19,7 +19,7 @@ from threadkeep.core.scope import Scope
 from threadkeep.store.items import Items, batch_of
 from threadkeep.store.messages import Messages
 from threadkeep.store.writing import Writing
-from threadkeep.values.errors import InvalidError, ThreadkeepError
+from threadkeep.values.errors import InvalidError, NotFoundError, ThreadkeepError
 from threadkeep.values.ids import check_id, new_id
 from threadkeep.values.message import Message, Status
 from threadkeep.values.page import Window
@@ -111,11 +111,15 @@ class Turn:
     async def window(self, *, leaf: str | None = None, **extent: Any) -> Window[Any]:
         """What a model gets, as `messages.window` says: up to the last message of this turn.
 
-        Up to the thread's head where the turn has stored nothing yet.
+        Up to the thread's head where the turn has stored nothing yet, or that message is gone.
         """
+        found: Window[Any]
         if leaf is None and self.messages:
-            leaf = self.messages[-1].id
-        found: Window[Any] = await self._all.window(self.thread_id, leaf=leaf, **extent)
+            with suppress(NotFoundError):
+                last = self.messages[-1].id
+                found = await self._all.window(self.thread_id, leaf=last, **extent)
+                return found
+        found = await self._all.window(self.thread_id, leaf=leaf, **extent)
         return found
 
     async def touch(self) -> None:
@@ -172,6 +176,8 @@ class Turn:
         # What is stored is noted here: a cancelled caller does not come back to do it.
         stored = await appending.append(self._scope, self.thread_id, drafts, place, hold=hold)
         self.messages += stored
+        # Tasks that share a turn are answered in any order.
+        self.messages.sort(key=lambda message: message.seq or 0)
         return stored
 
     async def _renew(self) -> None:

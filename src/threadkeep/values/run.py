@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import astuple, dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 from threadkeep.values.errors import InvalidError
 from threadkeep.values.message import Status
 
-_MOST = 2**63 - 1
+# Sums over a thread must still fit.
+_MOST = 2**53
+_PLACES, _DIGITS = 30, 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +35,19 @@ class Usage:
             if value is None:
                 continue
             if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MOST:
-                raise InvalidError(name, "must be an int of at least 0, or None")
+                raise InvalidError(name, "must be an int from 0 to 2**53, or None")
         if self.cost is None:
             return
         if not isinstance(self.cost, Decimal) or not self.cost.is_finite() or self.cost < 0:
             raise InvalidError("cost", "must be a Decimal of at least 0, or None")
+        places = self.cost.as_tuple().exponent
+        if self.cost.adjusted() >= _DIGITS or not isinstance(places, int) or places < -_PLACES:
+            raise InvalidError("cost", f"must have {_DIGITS} digits and {_PLACES} places at most")
 
     def __add__(self, other: Usage) -> Usage:
         pairs = zip(astuple(self), astuple(other), strict=True)
-        return Usage(*(b if a is None else a if b is None else a + b for a, b in pairs))
+        with localcontext(prec=3 * _PLACES):
+            return Usage(*(b if a is None else a if b is None else a + b for a, b in pairs))
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,7 @@ class TurnsContract(Contract):
             assert [m.status for m in read] == ["complete", "complete", "failed"]
         assert [(m.status, m.run) for m in await path(chat, forked.id)] == [
             ("complete", None),
-            ("running", None),
+            ("interrupted", None),
             ("failed", None),
         ]
         assert await path(chat, forked.id) != []
@@ -246,10 +246,12 @@ class TurnsContract(Contract):
             ("input_tokens", -1),
             ("output_tokens", 1.5),
             ("cached_tokens", True),
-            ("reasoning_tokens", 2**63),
+            ("reasoning_tokens", 2**53 + 1),
             ("cost", 0.1),
             ("cost", Decimal("NaN")),
             ("cost", Decimal(-1)),
+            ("cost", Decimal("1e15")),
+            ("cost", Decimal("1e-31")),
         ],
     )
     async def test_usage_that_is_none_is_refused(self, chat: Owner, field: str, value: Any) -> None:
@@ -366,3 +368,33 @@ class TurnsContract(Contract):
         assert await refused(other.append(says("late"))) == ("run_lost", other.id)
         async with owner("other").turn("t", user("s"), exclusive=True):
             pass
+
+    async def test_a_refused_batch_says_why_though_its_beginning_is_stored(
+        self, chat: Owner
+    ) -> None:
+        """A turn that may not go on, or not begin, is told so, whatever of its batch is there."""
+        await chat.messages.append("t", user("q"))
+        async with chat.turn("t", exclusive=True) as turn:
+            second = chat.turn("t", [user("q"), says("r")], exclusive=True)
+            assert await refused(second.__aenter__()) == ("run_live", turn.id)
+        lost = await abandoned(chat, says("x"), exclusive=True)
+        await lapsed(chat, lost)
+        for batch in ([says("x")], [says("x"), says("y")]):
+            assert await refused(lost.append(batch)) == ("run_lost", lost.id)
+        assert ids(await path(chat, "t")) == ["q", "x"]
+
+    async def test_the_window_of_a_turn_outlives_its_last_message(self, chat: Owner) -> None:
+        """Where that was compacted away the window goes up to the head."""
+        async with chat.turn("t", user("q")) as turn:
+            await turn.append(says("a"))
+            await chat.messages.replace_all("t", user("summary"))
+            assert ids(await turn.window(turns=3)) == ["summary"]
+
+    async def test_a_turn_shared_by_tasks_knows_its_newest_message(self, chat: Owner) -> None:
+        """Its messages are in the order of the thread, whoever is answered first."""
+        async with chat.turn("t", user("q")) as turn:
+            for number in range(5):
+                batch = [says(f"a{number}-{n}") for n in range(6)]
+                await asyncio.gather(*(turn.append(one) for one in batch))
+                assert ids(turn.messages) == ids(await path(chat, "t"))
+                assert (await turn.window(messages=1))[-1].id == turn.messages[-1].id
