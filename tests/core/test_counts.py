@@ -10,12 +10,12 @@ from typing import Any
 import asyncpg
 import pytest
 from samples import FAR, FIRST, KEY, LAST, NAMED, OWNER, THREAD
-from wire import counted
 
 from threadkeep import AsyncStore, Message, connect, connect_async
 from threadkeep.drivers.setting import begin_as
 from threadkeep.sql import statements
 from threadkeep.testing.servers import Database
+from threadkeep.testing.wire import counted
 
 SQL = statements("threadkeep")
 

@@ -59,6 +59,19 @@ async def until(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0.02)
 
 
+@pytest.mark.parametrize("driver", DRIVERS)
+async def test_a_pool_that_was_just_opened_does_not_grow(
+    driver: str, database: Database, server: Server
+) -> None:
+    """The first calls, one after the other, go by the one session that was opened for them."""
+    async with executor(driver, database.url) as ex:
+        for _ in range(5):
+            await ex.fetch(PID)
+        # A session of one's own is looked at once more, and that one ends.
+        await until(lambda: server.query(COUNT.format(database.name)) == [(1,)])
+        assert len({(await ex.fetch(PID))[0][0] for _ in range(5)}) == 1
+
+
 async def until_sessions(server: Server, database: Database, most: int) -> None:
     """Wait until the database has no more sessions than that."""
     await until(lambda: int(str(server.query(COUNT.format(database.name))[0][0])) <= most)

@@ -35,15 +35,10 @@ class Attempts:
         UnavailableError where the deadline passes. A statement that writes must be safe to run
         again, or its caller must look at `lost`.
         """
-        while True:
-            try:
-                rows = await self._ex.fetch(statement, *args)
-            except UnavailableError as error:
-                await self._wait(error)
-                continue
-            if self._unsettled:
-                await self.settle()
-            return rows
+        rows = await self._insist(statement, *args)
+        if self._unsettled:
+            await self.settle()
+        return rows
 
     async def atomically(
         self, owner_key: int | None, body: Callable[[Transaction], Awaitable[T]]
@@ -73,22 +68,13 @@ class Attempts:
         What a lost attempt has committed can be read at once, also where its wait for the
         synchronous standby was cut short: to find it is no acknowledgement yet.
         """
-        while True:
-            try:
-                await self._ex.fetch(self._sql["settle"])
-            except UnavailableError as error:
-                await self._wait(error)
-                continue
-            self._unsettled = False
-            return
+        await self._insist(self._sql["settle"])
+        self._unsettled = False
 
     async def _committed(self, xid: str | None) -> bool:
         while xid is not None:
             try:
-                [[status]] = await self._ex.fetch(self._sql["xact_status"], xid)
-            except UnavailableError as error:
-                await self._wait(error)
-                continue
+                [[status]] = await self._insist(self._sql["xact_status"], xid)
             except DatabaseError as error:
                 if error.sqlstate != _IN_THE_FUTURE:
                     raise
@@ -98,6 +84,13 @@ class Attempts:
             if not await self._patience.wait():
                 raise UnavailableError("the server did not end a transaction", transient=True)
         return False
+
+    async def _insist(self, statement: Statement, *args: object) -> Sequence[Row]:
+        while True:
+            try:
+                return await self._ex.fetch(statement, *args)
+            except UnavailableError as error:
+                await self._wait(error)
 
     async def _wait(self, error: UnavailableError) -> None:
         """Wait for the next attempt; raise the error where there is none."""

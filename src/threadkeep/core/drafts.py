@@ -20,7 +20,9 @@ _STATUSES: tuple[str, ...] = get_args(Status)
 _ROLES: tuple[str, ...] = get_args(Role)
 _MAX_TOKENS = 2**31 - 1
 _MAX_LINK = 64
-_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+"""The two ends of time, which no stored time is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,7 @@ def _instant(value: datetime) -> datetime | None:
     except OverflowError:
         return None
     # The two ends of time are what asyncpg says for infinity, and reads back without a zone.
-    return instant if _FIRST < instant < _LAST else None
+    return instant if FIRST < instant < LAST else None
 
 
 def estimate_tokens(json: str) -> int:

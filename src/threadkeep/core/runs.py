@@ -8,9 +8,10 @@ from datetime import datetime
 from decimal import Decimal
 
 from threadkeep.core.attempts import Attempts
-from threadkeep.core.cursors import Found, Stretch, read_page
+from threadkeep.core.cursors import Found, Place, Stretch, read_page
+from threadkeep.core.drafts import FIRST, LAST
 from threadkeep.core.scope import Scope
-from threadkeep.core.threads import FIRST, LAST, check_order, lock_if_any
+from threadkeep.core.threads import check_order, lock_if_any
 from threadkeep.values.errors import ConflictError, InvalidError, NotFoundError
 from threadkeep.values.ids import check_id
 from threadkeep.values.message import Status
@@ -134,7 +135,7 @@ async def page(
         name = "runs_newest" if down else "runs_oldest"
         rows = await scope.on_thread(name, thread_id, at, id_, stretch.count)
         runs = [_run(thread_id, row) for row in rows]
-        return Found([((run.started_at.isoformat(), run.id), run) for run in runs])
+        return Found([(run, run) for run in runs], place=_place)
 
     identity = ("runs", scope.owner_id, scope.user_id, thread_id, order)
     return await read_page(fetch, limit=limit, cursor=cursor, width=2, identity=identity)
@@ -161,6 +162,10 @@ async def reap(ex: Executor, sql: Mapping[str, Statement]) -> int:
 def _run(thread_id: str, row: Row) -> Run:
     id_, status, started_at, ended_at, lease_until, exclusive, *used = row
     return Run(id_, thread_id, status, started_at, ended_at, lease_until, exclusive, _usage(used))
+
+
+def _place(run: Run) -> Place:
+    return (run.started_at.isoformat(), run.id)
 
 
 def _usage(row: Row) -> Usage:

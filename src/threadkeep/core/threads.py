@@ -9,7 +9,7 @@ from typing import get_args
 
 from threadkeep.core.attempts import Attempts
 from threadkeep.core.cursors import Found, Place, Stretch, read_page
-from threadkeep.core.drafts import check_time
+from threadkeep.core.drafts import FIRST, LAST, check_time
 from threadkeep.core.rows import metadata_of, thread_of
 from threadkeep.core.scope import Scope
 from threadkeep.values import jsontext
@@ -27,9 +27,6 @@ _LOOKED_AT = 1000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _FAR = 2**63 - 1
-
-FIRST = datetime.min.replace(tzinfo=UTC)
-LAST = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from threadkeep.drivers.psycopg_connections import (
     is_lost,
     raise_ours,
     run_script,
+    translated,
 )
 from threadkeep.drivers.refusals import ABORTED, refusal, unsynced
 from threadkeep.drivers.setting import begin_as
@@ -222,7 +223,9 @@ class _Sessions:
             name=_POOL,
             open=False,
         )
-        pool.open()
+        # Who asked before the first connection is there would make the pool grow.
+        with translated():
+            pool.open(wait=True, timeout=self._limits.connect_timeout)
         return pool
 
     def _insist(self, pool: ConnectionPool[Connection]) -> Connection:

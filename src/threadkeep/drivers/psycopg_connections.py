@@ -11,7 +11,7 @@ from struct import Struct
 from typing import Any, cast
 
 import psycopg
-from psycopg.adapt import Buffer, Loader, Transformer
+from psycopg.adapt import AdaptersMap, Buffer, Loader, Transformer
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import Format
 from psycopg.types.numeric import Int8BinaryDumper, Int8Dumper
@@ -34,17 +34,25 @@ ERRORS = (psycopg.Error, OSError)
 _MOST_CURSORS = 100
 
 
-class Int(Int8BinaryDumper):
+class _Int(Int8BinaryDumper):
     """Every int as bigint: psycopg sizes it by value otherwise, and prepares each size apart."""
 
 
-class Instant(Loader):
+class _Instant(Loader):
     """A timestamptz as an aware time in UTC, whatever the session's time zone."""
 
     format = Format.BINARY
 
     def load(self, data: Buffer) -> datetime:
         return _EPOCH + timedelta(microseconds=_INT8.unpack(data)[0])
+
+
+def adapt(adapters: AdaptersMap) -> None:
+    """Let values pass as the statements of the store want them."""
+    # Lists of ints are dumped as text: else the first list's size would bind the later ones.
+    adapters.register_dumper(int, Int8Dumper)
+    adapters.register_dumper(int, _Int)
+    adapters.register_loader("timestamptz", _Instant)
 
 
 class _Cursor(psycopg.RawCursor[tuple[Any, ...]]):
@@ -76,10 +84,7 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
 
     def make_ready(self) -> None:
         """Set the connection up, on the client's side only."""
-        # Lists of ints are dumped as text: else the first list's size would bind the later ones.
-        self.adapters.register_dumper(int, Int8Dumper)
-        self.adapters.register_dumper(int, Int)
-        self.adapters.register_loader("timestamptz", Instant)
+        adapt(self.adapters)
         self.add_notice_handler(self._heed)
         self.made = time.monotonic()
 

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from threading import Lock
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from threadkeep.core import append as appending
 from threadkeep.core.append import Place
 from threadkeep.core.drafts import Draft
 from threadkeep.core.scope import Scope
+from threadkeep.store.writing import Plain
 from threadkeep.values.ids import check_id
 from threadkeep.values.message import Message
 
 T = TypeVar("T")
 
 
-class OneByOne:
+class OneByOne(Plain):
     """Writes of a Store. Nothing here suspends; appends to one conversation go one at a time.
 
     First come, first served. This spares the server writers that wait for a row; it is not what
@@ -37,10 +37,6 @@ class OneByOne:
         """How many conversations have an append under way."""
         return len(self._waiting)
 
-    async def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Carry out one write in the caller's thread and return its answer."""
-        return await work
-
     async def append(
         self,
         scope: Scope,
@@ -53,11 +49,7 @@ class OneByOne:
         """Carry out one append that belongs to no run, when no other to its thread is under way."""
         check_id("thread_id", thread_id)
         with self._alone((scope.owner_id, thread_id)):
-            return await appending.append(scope, thread_id, drafts, place, active_at=active_at)
-
-    def every(self, seconds: float, work: Callable[[], Awaitable[object]]) -> Callable[[], None]:  # noqa: ARG002
-        """Do nothing: no time passes here but in the caller's own calls."""
-        return lambda: None
+            return await super().append(scope, thread_id, drafts, place, active_at=active_at)
 
     @contextmanager
     def _alone(self, key: tuple[str, str]) -> Iterator[None]:

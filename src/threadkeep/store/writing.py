@@ -43,7 +43,7 @@ class Writing(Protocol):
 
 
 class Plain:
-    """One after the other, in the caller's own time: for a connection that the caller lent."""
+    """In the caller's own time, and nothing beside it: as on a connection that the caller lent."""
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
         return await work

@@ -11,11 +11,10 @@ from psycopg import postgres
 from psycopg.adapt import AdaptersMap
 from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.rows import tuple_row
-from psycopg.types.numeric import Int8Dumper
 
 from threadkeep.drivers.borrowed import waiting
 from threadkeep.drivers.borrowed.executor import BorrowedExecutor
-from threadkeep.drivers.psycopg_connections import Instant, Int, translated
+from threadkeep.drivers.psycopg_connections import adapt, translated
 from threadkeep.values.errors import InvalidError
 from threadkeep.values.ports import Row, Statement
 
@@ -121,9 +120,7 @@ def _adapters() -> AdaptersMap:
     """Psycopg's own adapters, without what the app has registered, and with ours."""
     made = AdaptersMap(types=postgres.types)
     postgres.register_default_adapters(made)
-    made.register_dumper(int, Int8Dumper)
-    made.register_dumper(int, Int)
-    made.register_loader("timestamptz", Instant)
+    adapt(made)
     return made
 
 
