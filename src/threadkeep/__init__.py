@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from threadkeep.connecting import connect, connect_async
+    from threadkeep.dialects.convert import convert
+    from threadkeep.dialects.rules import Fault, check
     from threadkeep.store import AsyncStore, Owner, Turn
     from threadkeep.sync import Store
+    from threadkeep.values.converted import Converted, Loss, Repair
     from threadkeep.values.errors import (
         ConflictError,
         DatabaseError,
         ForbiddenError,
         InvalidCursorError,
         InvalidError,
+        LossyError,
         NotFoundError,
         SchemaMismatchError,
         ThreadkeepError,
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from threadkeep.values.message import Message
     from threadkeep.values.page import Page, Window
     from threadkeep.values.parts import (
+        ApprovalPart,
         DataPart,
         FilePart,
         Part,
@@ -43,14 +48,18 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "threadkeep.connecting": ("connect", "connect_async"),
+    "threadkeep.dialects.convert": ("convert",),
+    "threadkeep.dialects.rules": ("Fault", "check"),
     "threadkeep.store": ("AsyncStore", "Owner", "Turn"),
     "threadkeep.sync": ("Store",),
+    "threadkeep.values.converted": ("Converted", "Loss", "Repair"),
     "threadkeep.values.errors": (
         "ConflictError",
         "DatabaseError",
         "ForbiddenError",
         "InvalidCursorError",
         "InvalidError",
+        "LossyError",
         "NotFoundError",
         "SchemaMismatchError",
         "ThreadkeepError",
@@ -60,6 +69,7 @@ _HOMES = {
     "threadkeep.values.message": ("Message",),
     "threadkeep.values.page": ("Page", "Window"),
     "threadkeep.values.parts": (
+        "ApprovalPart",
         "DataPart",
         "FilePart",
         "Part",
@@ -78,14 +88,19 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "UNSET",
+    "ApprovalPart",
     "AsyncStore",
     "ConflictError",
+    "Converted",
     "DataPart",
     "DatabaseError",
+    "Fault",
     "FilePart",
     "ForbiddenError",
     "InvalidCursorError",
     "InvalidError",
+    "Loss",
+    "LossyError",
     "Message",
     "NotFoundError",
     "Owner",
@@ -93,6 +108,7 @@ __all__ = [
     "Part",
     "RawPart",
     "ReasoningPart",
+    "Repair",
     "Run",
     "SchemaMismatchError",
     "SourcePart",
@@ -107,8 +123,10 @@ __all__ = [
     "UnavailableError",
     "Usage",
     "Window",
+    "check",
     "connect",
     "connect_async",
+    "convert",
 ]
 
 

@@ -7,7 +7,7 @@ coroutine to its end: no event loop, no thread.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from functools import wraps
 from types import TracebackType
 from typing import (
@@ -22,6 +22,7 @@ from typing import (
 )
 
 from threadkeep import store
+from threadkeep.dialects.healing import Policy
 from threadkeep.store import LEASE, Items, PageCall
 from threadkeep.values.message import Message
 from threadkeep.values.page import Order, Page, Window
@@ -72,7 +73,7 @@ def paging(
 class Pages(Page[T]):
     """A page; iterating over it goes on through all pages that follow."""
 
-    follow: Callable[[str], Pages[T]]
+    follow: Callable[[str], Pages[T]] = field(kw_only=True)
 
     def __iter__(self) -> Iterator[T]:
         page = self
@@ -85,7 +86,8 @@ class Pages(Page[T]):
 
 def _pages(call: PageCall[T]) -> Pages[T]:
     page = step(_awaited(call))
-    return Pages(page.items, page.next, page.previous, lambda cursor: _pages(call.at(cursor)))
+    members = {field.name: getattr(page, field.name) for field in fields(Page)}
+    return Pages(**members, follow=lambda cursor: _pages(call.at(cursor)))
 
 
 async def _awaited(call: PageCall[T]) -> Page[T]:
@@ -157,6 +159,8 @@ class Messages(_Face[store.Messages]):
             keep_system: bool = ...,
             steady: int = ...,
             dialect: str,
+            strict: bool = ...,
+            heal: Policy | None = ...,
         ) -> Window[Json]: ...
         def window(self, thread_id: str, **kwargs: Any) -> Window[Any]: ...
 
@@ -186,6 +190,7 @@ class Messages(_Face[store.Messages]):
             since: int | None = ...,
             last: int | None = ...,
             dialect: str,
+            strict: bool = ...,
         ) -> Pages[Json]: ...
         def list(self, thread_id: str, **kwargs: Any) -> Pages[Any]: ...
     else:
@@ -254,6 +259,8 @@ class Turn(_Face[store.Turn]):
             keep_system: bool = ...,
             steady: int = ...,
             dialect: str,
+            strict: bool = ...,
+            heal: Policy | None = ...,
         ) -> Window[Json]: ...
         def window(self, **kwargs: Any) -> Window[Any]: ...
     else:

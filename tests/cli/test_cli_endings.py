@@ -103,6 +103,7 @@ def test_every_error_has_an_exit_code() -> None:
         errors.ConflictError("exists", "taken"): 4,
         errors.InvalidError("f", "r"): 2,
         errors.InvalidCursorError(): 2,
+        errors.LossyError("x", ()): 2,
         errors.ForbiddenError("no"): 5,
         errors.UnavailableError("no"): 5,
         errors.SchemaMismatchError("no", command="c"): 5,

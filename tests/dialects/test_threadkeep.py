@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -12,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from threadkeep import dialects
-from threadkeep.dialects.threadkeep import dialect, read_time, traits_of
+from threadkeep.dialects.reading import read_time, traits_of
+from threadkeep.dialects.threadkeep import dialect
 from threadkeep.testing.strategies import bad_ids, ids, json_values, messages, times
 from threadkeep.values import jsontext
 from threadkeep.values.errors import InvalidError
@@ -48,9 +50,30 @@ def test_items_come_back_as_they_were(listed: list[Any]) -> None:
 @few
 @given(messages())
 def test_messages_come_back_as_they_were(message: Message) -> None:
-    """Dumping a message and loading it keeps role, parts and payload text."""
-    (again,) = dialect.load(dialect.dump([message]))
-    assert (again.role, again.json, again.format) == (message.role, message.json, "threadkeep")
+    """Dumping a message and loading it keeps all of it; id and time are added to the payload."""
+    dumped = dialect.dump([message])
+    (again,) = dialect.load(dumped)
+    added = {"id": message.id, "created_at": message.created_at and message.created_at.isoformat()}
+    payload = message.payload | {name: value for name, value in added.items() if value is not None}
+    assert again.json == jsontext.encode(payload)
+    assert (again.role, again.id, again.created_at) == (
+        message.role,
+        message.id,
+        message.created_at,
+    )
+    assert (again.format, again.parts) == ("threadkeep", message.parts)
+    assert dumped.sources == ((message.id,),)
+    assert not dumped.losses
+
+
+def test_what_the_payload_says_is_not_added() -> None:
+    """A payload that says id and time already is dumped as it is, to the letter."""
+    said = {"id": "m1", "role": "user", "parts": [], "created_at": "2024-05-01 12:00:00+02:00"}
+    (message,) = dialect.load([said])
+    (dumped,) = dialect.dump([message])
+    assert jsontext.encode(dumped) == jsontext.encode(said)
+    (renamed,) = dialect.dump([replace(message, id="m2")])
+    assert jsontext.encode(renamed) == jsontext.encode({**said, "id": "m2"})
 
 
 def test_numbers_beyond_a_float_survive_loading() -> None:
@@ -192,10 +215,11 @@ def test_any_offset_is_the_same_moment(moment: datetime) -> None:
 
 
 def test_every_name_is_found_under_its_own_name() -> None:
-    """Each dialect in the table can be imported and bears the name it stands under."""
+    """Each dialect in the table can be imported and bears its name, or a version of it."""
     for name in dialects.names():
-        assert dialects.get(name).name == name
-        assert dialects.find(name) is dialects.get(name)
+        found = dialects.get(name)
+        assert found is dialects.find(name) is dialects.get(found.name)
+        assert found.name == dialects._SHORT.get(name, name)
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:

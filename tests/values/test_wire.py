@@ -98,7 +98,7 @@ def test_members_stand_in_the_order_of_the_fields() -> None:
 @pytest.mark.parametrize(
     ("value", "part"),
     [
-        ({"type": "text", "text": "hi", "lang": "en"}, TextPart("hi", {"lang": "en"})),
+        ({"type": "text", "text": "hi", "lang": "en"}, TextPart("hi", extra={"lang": "en"})),
         ({"type": "reasoning", "text": "", "encrypted": "e"}, ReasoningPart("", None, "e")),
         ({"type": "tool_call", "call_id": "c", "name": "n"}, ToolCallPart("c", "n")),
         ({"type": "tool_result", "call_id": "c", "output": 0}, ToolResultPart("c", 0)),

@@ -26,6 +26,7 @@ _CODES: Final[Mapping[str, int]] = {
     "conflict": CONFLICT,
     "invalid": INVALID,
     "invalid_cursor": INVALID,
+    "lossy": INVALID,
     "forbidden": UNAVAILABLE,
     "unavailable": UNAVAILABLE,
     "schema_mismatch": UNAVAILABLE,

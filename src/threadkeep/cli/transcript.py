@@ -12,10 +12,12 @@ from rich.text import Text
 
 from threadkeep import dialects
 from threadkeep.cli.screen import shown
+from threadkeep.dialects.flow import STEP
 from threadkeep.values import jsontext
 from threadkeep.values.errors import InvalidError, NotFoundError
 from threadkeep.values.message import FORMAT, Message
 from threadkeep.values.parts import (
+    ApprovalPart,
     DataPart,
     FilePart,
     Json,
@@ -120,8 +122,14 @@ def text_of_part(part: Part, *, fold: int | None = FOLD) -> Text:
     if isinstance(part, ToolResultPart):
         mark = ("✗ ", "red") if part.is_error else ("← ", "blue")
         name = shown(f"{part.name} " if part.name else "")
-        return Text.assemble(mark, name, (_json(part.output, fold), "dim"))
-    return Text(_named(part, fold), style="dim")
+        said = _json(part.output, fold)
+        if part.content is not None:
+            said = "; ".join(text_of_part(inner, fold=fold).plain for inner in part.content)
+        return Text.assemble(mark, name, (said, "dim"))
+    if isinstance(part, ApprovalPart):
+        asked = "approval asked for" if part.approved is None else "denied"
+        return Text("approved" if part.approved else asked, style="dim")
+    return Text("" if part == STEP else _named(part, fold), style="dim")
 
 
 def _named(part: FilePart | SourcePart | DataPart | RawPart, fold: int | None) -> str:

@@ -1,4 +1,4 @@
-"""The dialect `threadkeep`: messages as typed parts, and what other dialects share with it.
+"""The dialect `threadkeep`: messages as typed parts.
 
 A native item is the payload of our own format: `{"role", "parts": [...]}`, an `id` and an RFC
 3339 `created_at` if it likes, and any further members, which are kept.
@@ -6,61 +6,19 @@ A native item is the payload of our own format: `{"role", "parts": [...]}`, an `
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, cast, get_args
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, get_args
 
+from threadkeep.dialects.reading import id_of, object_of, read_time, text_of, traits_of
 from threadkeep.values import jsontext, wire
+from threadkeep.values.converted import Converted
 from threadkeep.values.errors import InvalidError
-from threadkeep.values.ids import check_id
 from threadkeep.values.message import FORMAT, Message, Role
-from threadkeep.values.parts import Json, Part, TextPart, ToolCallPart, ToolResultPart
+from threadkeep.values.parts import Json, ToolCallPart, ToolResultPart
 from threadkeep.values.ports import Dialect, Traits
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
 _ROLES: Final = get_args(Role)
-_TIME: Final = re.compile(
-    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)?", re.ASCII
-)
-
-
-def read_time(value: Json) -> datetime | None:
-    """The time that an RFC 3339 text says, in UTC; None for anything else.
-
-    Without an offset it is UTC. Digits beyond the microsecond are cut off.
-    """
-    if not isinstance(value, str) or not _TIME.fullmatch(value):
-        return None
-    try:
-        time = datetime.fromisoformat(value.upper())
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except (ValueError, OverflowError):  # no such day, or outside of the years 1 to 9999
-        return None
-
-
-def text_of(parts: Sequence[Part]) -> str:
-    """The text parts, joined by blank lines."""
-    return "\n\n".join(part.text for part in parts if isinstance(part, TextPart))
-
-
-def traits_of(
-    role: Role, parts: Sequence[Part], *, id: str | None = None, created_at: datetime | None = None
-) -> Traits:
-    """The traits of an item as its role and parts tell them; a window may always start there."""
-    calls = tuple(part.call_id for part in parts if isinstance(part, ToolCallPart))
-    results = [part for part in parts if isinstance(part, ToolResultPart)]
-    only_results = bool(results) and len(results) == len(parts)
-    return Traits(
-        role,
-        starts=role == "user" and not only_results,
-        id=id,
-        created_at=created_at,
-        calls=calls,
-        answers=tuple(part.call_id for part in results if part.call_id not in calls),
-    )
-
 
 # Only calls and results matter to the traits. Most items have none, nor say more of themselves.
 _PLAIN: Final[Mapping[str, Traits]] = {role: traits_of(role, ()) for role in _ROLES}
@@ -71,15 +29,18 @@ class _Threadkeep:
     """Our own format. Raises InvalidError for a wrong `role`, `parts`, `id` or `created_at`."""
 
     name = FORMAT
-    losses: tuple[str, ...] = ()
+    losses: Mapping[str, str] = {}
 
     def load(self, items: Sequence[Json]) -> list[Message]:
         """The items as messages; the payload of each is the item, whole."""
         return [self._load(item) for item in items]
 
-    def dump(self, messages: Sequence[Message]) -> list[Json]:
-        """The payloads of the messages, whole."""
-        return [message.payload for message in messages]
+    def dump(self, messages: Sequence[Message]) -> Converted:
+        """The payloads of the messages, whole; with id and time where only the message has them."""
+        return Converted(
+            [_item(message) for message in messages],
+            sources=[(message.id,) for message in messages],
+        )
 
     def text(self, item: Json) -> str:
         """The text parts, joined by blank lines."""
@@ -106,16 +67,26 @@ class _Threadkeep:
         )
 
 
-def _checked(item: Json) -> dict[str, Any]:
+def _item(message: Message) -> Json:
+    item = message.payload
     if not isinstance(item, dict):
-        raise InvalidError("item", "must be an object")
+        return item
+    said: dict[str, Json] = {}
+    if message.id is not None and item.get("id") != message.id:
+        said["id"] = message.id
+    if message.created_at is not None and read_time(item.get("created_at")) != message.created_at:
+        said["created_at"] = message.created_at.isoformat()
+    return {**item, **said}
+
+
+def _checked(value: Json) -> dict[str, Any]:
+    item = object_of(value)
     if item.get("role") not in _ROLES:
         raise InvalidError("role", f"must be one of {', '.join(_ROLES)}")
     if not isinstance(item.get("parts"), list):
         raise InvalidError("parts", "must be a list")
-    if item.get("id") is not None:
-        check_id("id", item["id"])
-    return cast("dict[str, Any]", item)
+    id_of(item)
+    return item
 
 
 def _created_at(item: dict[str, Any]) -> datetime | None:

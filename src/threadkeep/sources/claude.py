@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from threadkeep import dialects
-from threadkeep.dialects.threadkeep import read_time
+from threadkeep.dialects.reading import read_time
 from threadkeep.sources import jsonarray
 from threadkeep.sources.base import SourceItem, SourceProblem, SourceThread
 from threadkeep.values import jsontext

@@ -7,17 +7,23 @@ from datetime import datetime
 
 from threadkeep import dialects
 from threadkeep.core.drafts import Draft, Drafting, check_batch, check_time
+from threadkeep.dialects import healing
 from threadkeep.values.errors import InvalidError
 from threadkeep.values.message import Message
 from threadkeep.values.parts import Json
-from threadkeep.values.ports import Dialect
 
 Items = Message | Json | Sequence[Message] | Sequence[Json]
 
 
-def reader_of(dialect: str | None) -> Dialect | None:
-    """The dialect of that name; None where native items are not wanted."""
-    return None if dialect is None else dialects.get(dialect)
+def check_reading(dialect: str | None, *, strict: bool = False, heal: str | None = None) -> None:
+    """Raise InvalidError for an unknown dialect or policy, or for what goes with a dialect only."""
+    healing.check_policy(heal)
+    if dialect is not None:
+        dialects.get(dialect)
+    elif heal is not None:
+        raise InvalidError("heal", "goes with dialect")
+    elif strict:
+        raise InvalidError("strict", "goes with dialect")
 
 
 def drafts_of(
@@ -30,7 +36,7 @@ def drafts_of(
 ) -> list[Draft]:
     """One draft for each item; InvalidError where one cannot be stored."""
     check_time("created_at", created_at)
-    writer = reader_of(dialect)
+    writer = None if dialect is None else dialects.get(dialect)
     listed = list(items) if isinstance(items, list | tuple) else [items]
     if writer is None:
         return [drafting.message(item, created_at=created_at, id=id) for item in listed]

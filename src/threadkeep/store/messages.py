@@ -13,8 +13,9 @@ from threadkeep.core.append import HEAD, Place
 from threadkeep.core.drafts import Drafting, check_batch, check_time
 from threadkeep.core.scope import Scope
 from threadkeep.core.windows import Extent
-from threadkeep.dialects.convert import to_native
-from threadkeep.store.items import Items, batch_of, draft_as, drafts_of, reader_of
+from threadkeep.dialects.convert import convert
+from threadkeep.dialects.healing import Policy
+from threadkeep.store.items import Items, batch_of, check_reading, draft_as, drafts_of
 from threadkeep.store.pages import PageCall
 from threadkeep.store.writing import Writing
 from threadkeep.values.errors import InvalidError
@@ -74,10 +75,19 @@ class Messages:
     @overload
     async def get(self, thread_id: str, message_id: str, *, dialect: str) -> Json: ...
     async def get(self, thread_id: str, message_id: str, *, dialect: str | None = None) -> Any:
-        """The message. NotFoundError if it or the thread is unknown."""
-        reader = reader_of(dialect)
+        """The message. NotFoundError if it or the thread is unknown.
+
+        With `dialect` the native item; InvalidError where the message cannot be said as one item
+        without loss (`list` and `convert` say it with a report).
+        """
+        check_reading(dialect)
         message = await core.get(self._scope, thread_id, message_id)
-        return to_native([message], reader)[0] if reader else message
+        if dialect is None:
+            return message
+        items = convert([message], dialect, strict=True)
+        if len(items) != 1:
+            raise InvalidError("dialect", "must be one that says the message as one item")
+        return items[0]
 
     @overload
     def list(
@@ -105,6 +115,7 @@ class Messages:
         since: int | None = ...,
         last: int | None = ...,
         dialect: str,
+        strict: bool = ...,
     ) -> PageCall[Json]: ...
     def list(
         self,
@@ -118,6 +129,7 @@ class Messages:
         since: int | None = None,
         last: int | None = None,
         dialect: str | None = None,
+        strict: bool = False,
     ) -> PageCall[Any]:
         """Messages by seq: `await` for a page of `limit` (1 to 1000), `async for` for all.
 
@@ -125,10 +137,14 @@ class Messages:
         what has that seq or a lower one. `last` is one page of the newest, oldest first. Empty for
         an unknown thread; NotFoundError for an unknown `leaf`; InvalidCursorError for a cursor of
         another list.
+
+        With `dialect` the items are native: those of that format as they were stored, all others
+        converted, each page by itself. What the dialect cannot say is in the page's `losses`; with
+        `strict` it is a LossyError.
         """
 
         async def read(at: str | None) -> Page[Any]:
-            reader = reader_of(dialect)
+            check_reading(dialect, strict=strict)
             if last is not None:
                 if at is not None:
                     raise InvalidError("last", "must not be given together with cursor")
@@ -146,9 +162,11 @@ class Messages:
                     cursor=at,
                     since=since,
                 )
-            if reader is None:
+            if dialect is None:
                 return page
-            return Page(tuple(to_native(page.items, reader)), page.next, page.previous)
+            made = convert(page.items, dialect, strict=strict)
+            items, losses = tuple(made), made.losses
+            return Page(items, page.next, page.previous, losses, made.sources, made.system)
 
         return PageCall(read, cursor)
 
@@ -176,6 +194,8 @@ class Messages:
         keep_system: bool = ...,
         steady: int = ...,
         dialect: str,
+        strict: bool = ...,
+        heal: Policy | None = ...,
     ) -> Window[Json]: ...
     async def window(
         self,
@@ -188,6 +208,8 @@ class Messages:
         keep_system: bool = False,
         steady: int = 1,
         dialect: str | None = None,
+        strict: bool = False,
+        heal: Policy | None = None,
     ) -> Window[Any]:
         """What a model gets: the end of the path to the head, or to `leaf`, oldest first.
 
@@ -198,15 +220,30 @@ class Messages:
         the first turn in front, 16 at most. With `steady=k` the start stays for k turns: a window
         of turns then has up to k - 1 turns more, one of tokens up to k - 1 turns less. Empty for an
         unknown thread; NotFoundError for an unknown `leaf`.
+
+        `dialect` and `strict` are as in `list`. With `heal` the window is a history that the
+        provider accepts: `error` answers calls that have no result, `drop` leaves out the turns
+        that hold one, `keep` leaves calls and results alone; roles, names and texts are set right
+        under each. A call at the very end that nobody has answered yet counts as one without a
+        result. What was done is in the window's `repairs`; stored rows never change.
         """
-        reader = reader_of(dialect)
+        check_reading(dialect, strict=strict, heal=heal)
         extent = Extent(turns, tokens, messages, steady)
         found = await windows.window(
             self._scope, thread_id, extent, leaf=leaf, keep_system=keep_system
         )
-        if reader is None:
+        if dialect is None:
             return found
-        return Window(to_native(found, reader), truncated=found.truncated, tokens=found.tokens)
+        made = convert(found, dialect, strict=strict, heal=heal)
+        return Window(
+            made,
+            truncated=found.truncated,
+            tokens=found.tokens,
+            system=made.system,
+            losses=made.losses,
+            sources=made.sources,
+            repairs=made.repairs,
+        )
 
     async def siblings(self, thread_id: str, message_id: str) -> Stored:
         """The messages with the same parent, this one included, by seq; NotFoundError if none."""

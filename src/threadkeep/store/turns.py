@@ -16,6 +16,7 @@ from threadkeep.core.append import HEAD, Place
 from threadkeep.core.drafts import Draft, Drafting
 from threadkeep.core.runs import Hold
 from threadkeep.core.scope import Scope
+from threadkeep.dialects.healing import Policy
 from threadkeep.store.items import Items, batch_of
 from threadkeep.store.messages import Messages
 from threadkeep.store.writing import Writing
@@ -107,6 +108,8 @@ class Turn:
         keep_system: bool = ...,
         steady: int = ...,
         dialect: str,
+        strict: bool = ...,
+        heal: Policy | None = ...,
     ) -> Window[Json]: ...
     async def window(self, *, leaf: str | None = None, **extent: Any) -> Window[Any]:
         """What a model gets, as `messages.window` says: up to the last message of this turn.

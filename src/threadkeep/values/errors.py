@@ -6,7 +6,11 @@ fields and rules.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from threadkeep.values.converted import Loss
 
 
 class ThreadkeepError(Exception):
@@ -58,6 +62,20 @@ class InvalidError(ThreadkeepError, ValueError):
         super().__init__(f"{field}: {rule}")
         self.field = field
         self.rule = rule
+
+
+class LossyError(InvalidError):
+    """The messages cannot be said in this dialect without loss; `losses` lists what would be lost.
+
+    Raised only where a loss was forbidden.
+    """
+
+    code = "lossy"
+
+    def __init__(self, dialect: str, losses: Sequence[Loss]) -> None:
+        kinds = ", ".join(sorted({loss.what for loss in losses}))
+        super().__init__("dialect", f"must be able to say all of it: {dialect} would lose {kinds}")
+        self.losses = tuple(losses)
 
 
 class InvalidCursorError(InvalidError):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from threadkeep.values import jsontext, wire
 from threadkeep.values.parts import Json, Part, RawPart, TextPart
+from threadkeep.values.quick import maker
 
 Role = Literal["system", "user", "assistant", "tool"]
 Status = Literal["complete", "running", "interrupted", "failed", "cancelled"]
@@ -16,9 +17,23 @@ Status = Literal["complete", "running", "interrupted", "failed", "cancelled"]
 FORMAT = "threadkeep"
 """The format of our own typed parts."""
 
+ORIGIN = "origin"
+"""The member of such a payload that says what native item the message was loaded from."""
+
+_SAID = ("role", "parts")
+_set = object.__setattr__
+
+
+class _Seen:
+    """Room for what was read of a payload, beside the fields of a value."""
+
+    __slots__ = ("_family", "_seen")
+    _seen: tuple[tuple[Part, ...], Mapping[str, Json]]
+    _family: str | None
+
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class Message(_Seen):
     """One message.
 
     `json` is the payload exactly as it was given, in the format named by `format`. The members
@@ -47,14 +62,54 @@ class Message:
     @property
     def payload(self) -> Json:
         """The payload decoded, anew at each call; duplicate keys fall together, `json` has them."""
-        return jsontext.decode(self.json)
+        try:
+            text = _TEXT.__get__(self)
+        except AttributeError:  # not written yet
+            return self._said()
+        return jsontext.decode(text)
 
     @property
     def parts(self) -> tuple[Part, ...]:
         """The typed parts; a payload of another format is one raw part (a dialect reads more)."""
+        try:
+            return self._seen[0]
+        except AttributeError:
+            return self._read()[0]
+
+    @property
+    def extra(self) -> Mapping[str, Json]:
+        """The members of our own format's payload besides role and parts; else none."""
+        try:
+            return self._seen[1]
+        except AttributeError:
+            return self._read()[1]
+
+    @property
+    def family(self) -> str | None:
+        """The dialect that read the message from a native item; None where none did."""
+        try:
+            return self._family
+        except AttributeError:
+            origin = self.extra.get(ORIGIN)
+            name = origin.get("dialect") if isinstance(origin, dict) else None
+            family = name if isinstance(name, str) else None
+            _set(self, "_family", family)
+            return family
+
+    def _said(self) -> dict[str, Json]:
+        parts, extra = self._seen
+        return {"role": self.role, "parts": [wire.part_to_json(part) for part in parts], **extra}
+
+    def _read(self) -> tuple[tuple[Part, ...], Mapping[str, Json]]:
+        payload = self.payload
         if self.format != FORMAT:
-            return (RawPart(self.payload),)
-        return wire.parts_of(self.payload)
+            seen: tuple[tuple[Part, ...], Mapping[str, Json]] = (RawPart(payload),), {}
+        else:
+            members = payload.items() if isinstance(payload, dict) else ()
+            extra = {name: value for name, value in members if name not in _SAID}
+            seen = wire.parts_of(payload), extra
+        _set(self, "_seen", seen)
+        return seen
 
     @property
     def text(self) -> str:
@@ -79,6 +134,40 @@ class Message:
         return cls(role, jsontext.encode(payload), FORMAT, id, created_at, metadata, status)
 
     @classmethod
+    def read(
+        cls,
+        role: Role,
+        parts: Sequence[Part],
+        extra: Mapping[str, Json],
+        *,
+        id: str | None = None,
+        created_at: datetime | None = None,
+        family: str | None = None,
+    ) -> Message:
+        """What `of` makes, of values that were read from JSON: they may hold infinities.
+
+        `family` is the dialect that `extra` names as their origin.
+
+        The text is written when it is first asked for; the values must not change until then.
+        """
+        made = _make(role, "", FORMAT, id, created_at, None, "complete", *_UNSTORED)
+        _TEXT.__delete__(made)
+        _set(made, "_seen", (tuple(parts), extra))
+        if family is not None:
+            _set(made, "_family", family)
+        return made
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name):  # noqa: ANN001, ANN204
+            # Reached where a slot is empty.
+            if name != "json":
+                raise AttributeError(name)
+            text = jsontext.encode(self._said(), overflow=True)
+            _set(self, "json", text)
+            return text
+
+    @classmethod
     def user(cls, parts: str | Sequence[Part], *, id: str | None = None) -> Message:
         """A user's message; `Message.of` takes the rest."""
         return cls.of("user", parts, id=id)
@@ -97,3 +186,15 @@ class Message:
     def tool(cls, parts: Sequence[Part], *, id: str | None = None) -> Message:
         """Tool results; `Message.of` takes the rest."""
         return cls.of("tool", parts, id=id)
+
+
+def stamp(message: Message, id: str | None, created_at: datetime | None) -> Message:
+    """Give a message, which nobody else has seen yet, what the store knows of it."""
+    _set(message, "id", id)
+    _set(message, "created_at", created_at)
+    return message
+
+
+_make = maker(Message)
+_TEXT: Any = Message.__dict__["json"]
+_UNSTORED = (None,) * 6

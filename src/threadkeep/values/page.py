@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
+from threadkeep.values.converted import Loss, Repair
+
 T = TypeVar("T")
 
 Order = Literal["asc", "desc"]
@@ -19,11 +21,17 @@ class Page(Generic[T]):
     where nothing follows in that direction; `has_more` is `next is not None`. A filtered page may
     hold fewer items than asked for, even none, and still have a next one: a filter looks at a
     bounded number of rows per page.
+
+    A page of native items is converted by itself: `losses`, `sources` and `system` are as in
+    `Converted`.
     """
 
     items: tuple[T, ...]
     next: str | None
     previous: str | None
+    losses: tuple[Loss, ...] = ()
+    sources: tuple[tuple[str | None, ...], ...] = ()
+    system: str | None = None
 
     @property
     def has_more(self) -> bool:
@@ -42,12 +50,25 @@ class Window(list[T]):
 
     `truncated` is True when a limit, not the thread or the number asked for, set the start: the
     ceiling of 1 000 messages, or a token budget. `tokens` is the sum of the counts stored with
-    the messages. It is a plain list so that it can be handed to a model's client as it is.
+    the messages. It is a plain list so that it can be handed to a model's client as it is. In a
+    window of native items `system`, `losses`, `sources` and `repairs` are as in `Converted`.
     """
 
     def __init__(
-        self, items: Iterable[T] = (), *, truncated: bool = False, tokens: int = 0
+        self,
+        items: Iterable[T] = (),
+        *,
+        truncated: bool = False,
+        tokens: int = 0,
+        system: str | None = None,
+        losses: tuple[Loss, ...] = (),
+        sources: tuple[tuple[str | None, ...], ...] = (),
+        repairs: tuple[Repair, ...] = (),
     ) -> None:
         super().__init__(items)
         self.truncated = truncated
         self.tokens = tokens
+        self.system = system
+        self.losses = losses
+        self.sources = sources
+        self.repairs = repairs

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from threadkeep.values.quick import filled
+
 Json = Any
 """A JSON value as Python's json module gives it."""
 
@@ -18,49 +20,86 @@ def _no_extra() -> Mapping[str, Json]:
     return {}
 
 
+@filled
 @dataclass(frozen=True, slots=True)
 class TextPart:
-    """Words."""
+    """Words; `role` is `system` where a user's message carries words of the system."""
 
     type: ClassVar[str] = "text"
     text: str
+    role: str | None = None
     extra: Mapping[str, Json] = field(default_factory=_no_extra)
 
 
+@filled
 @dataclass(frozen=True, slots=True)
 class ReasoningPart:
-    """What a model thought; `signature` and `encrypted` go back to the provider as they came."""
+    """What a model thought.
+
+    `signature`, `encrypted` and `id` go back as they came, and only to the `provider` that made
+    them: `anthropic`, `openai`, `google` or another name, None where it is not known.
+    """
 
     type: ClassVar[str] = "reasoning"
     text: str
     signature: str | None = None
     encrypted: str | None = None
+    id: str | None = None
+    provider: str | None = None
     extra: Mapping[str, Json] = field(default_factory=_no_extra)
 
 
+@filled
 @dataclass(frozen=True, slots=True)
 class ToolCallPart:
-    """A call of a tool. `input` is any JSON value; a raw string when the model's JSON was bad."""
+    """A call of a tool. `input` is any JSON value; a raw string when the model's JSON was bad.
+
+    `provider_executed`: the provider runs the tool itself, and the result stands in the same
+    message.
+    """
 
     type: ClassVar[str] = "tool_call"
     call_id: str
     name: str
     input: Json = None
+    provider_executed: bool | None = None
     extra: Mapping[str, Json] = field(default_factory=_no_extra)
 
 
+@filled
 @dataclass(frozen=True, slots=True)
 class ToolResultPart:
-    """What a tool answered to the call `call_id`."""
+    """What a tool answered to the call `call_id`: any JSON value as `output`, or a `content`.
+
+    `content` is for texts and files; `output` is None beside it. `denied`: the tool did not run,
+    since a person said no; `output` is the reason.
+    """
 
     type: ClassVar[str] = "tool_result"
     call_id: str
     output: Json = None
     name: str | None = None
     is_error: bool | None = None
+    denied: bool | None = None
+    content: tuple[Part, ...] | None = None
+    provider_executed: bool | None = None
     extra: Mapping[str, Json] = field(default_factory=_no_extra)
 
 
+@filled
+@dataclass(frozen=True, slots=True)
+class ApprovalPart:
+    """A question whether a call may run (`approved` is None), or the answer to it."""
+
+    type: ClassVar[str] = "approval"
+    approval_id: str
+    call_id: str | None = None
+    approved: bool | None = None
+    reason: str | None = None
+    extra: Mapping[str, Json] = field(default_factory=_no_extra)
+
+
+@filled
 @dataclass(frozen=True, slots=True)
 class FilePart:
     """A file: by `url`, by base64 `data`, or by a provider's `file_id`."""
@@ -74,6 +113,7 @@ class FilePart:
     extra: Mapping[str, Json] = field(default_factory=_no_extra)
 
 
+@filled
 @dataclass(frozen=True, slots=True)
 class SourcePart:
     """Where something was found: a page or a document."""
@@ -82,9 +122,12 @@ class SourcePart:
     source_id: str | None = None
     url: str | None = None
     title: str | None = None
+    media_type: str | None = None
+    name: str | None = None
     extra: Mapping[str, Json] = field(default_factory=_no_extra)
 
 
+@filled
 @dataclass(frozen=True, slots=True)
 class DataPart:
     """An app's own data under a name."""
@@ -95,6 +138,7 @@ class DataPart:
     extra: Mapping[str, Json] = field(default_factory=_no_extra)
 
 
+@filled
 @dataclass(frozen=True, slots=True)
 class RawPart:
     """A part of another format that has no typed form; `value` is it, whole."""
@@ -108,6 +152,7 @@ Part = (
     | ReasoningPart
     | ToolCallPart
     | ToolResultPart
+    | ApprovalPart
     | FilePart
     | SourcePart
     | DataPart

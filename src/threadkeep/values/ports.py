@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from threadkeep.values.converted import Converted
 from threadkeep.values.errors import DatabaseError as DatabaseError
 from threadkeep.values.message import Message, Role
 from threadkeep.values.parts import Json
@@ -114,15 +115,22 @@ class Dialect(Protocol):
     name: str
     """The tag that is stored with each message of this format."""
 
-    losses: tuple[str, ...]
-    """What this format cannot express, one short sentence each."""
+    losses: Mapping[str, str]
+    """What this format cannot express: each code that `Loss.what` may have, with one sentence."""
 
     def load(self, items: Sequence[Json]) -> list[Message]:
-        """Native items to messages with typed parts (format `threadkeep`), in order."""
+        """Native items to messages with typed parts (format `threadkeep`): one for each item.
+
+        The items must not change as long as the messages are used.
+        """
         ...
 
-    def dump(self, messages: Sequence[Message]) -> list[Json]:
-        """Messages with typed parts to native items, in order."""
+    def dump(self, messages: Sequence[Message]) -> Converted:
+        """Messages with typed parts to native items, in order, with a report of what is lost.
+
+        Messages may be merged into one item, and one may be several. `dump(load(items))` is
+        `items`, with every member in its order.
+        """
         ...
 
     def text(self, item: Json) -> str:

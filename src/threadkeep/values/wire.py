@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from threadkeep.values.parts import (
+    ApprovalPart,
     DataPart,
     FilePart,
     Json,
@@ -32,6 +33,7 @@ _KINDS: Final[Mapping[str, type[Any]]] = {
         ReasoningPart,
         ToolCallPart,
         ToolResultPart,
+        ApprovalPart,
         FilePart,
         SourcePart,
         DataPart,
@@ -44,19 +46,29 @@ _REQUIRED: Final[Mapping[str, Mapping[str, type[Any]]]] = {
     "reasoning": {"text": str},
     "tool_call": {"call_id": str, "name": str},
     "tool_result": {"call_id": str},
+    "approval": {"approval_id": str},
     "file": {},
     "source": {},
     "data": {"name": str},
 }
 _OPTIONAL: Final[Mapping[str, Mapping[str, type[Any]]]] = {
-    "text": {},
-    "reasoning": {"signature": str, "encrypted": str},
-    "tool_call": {"input": object},
-    "tool_result": {"output": object, "name": str, "is_error": bool},
+    "text": {"role": str},
+    "reasoning": {"signature": str, "encrypted": str, "id": str, "provider": str},
+    "tool_call": {"input": object, "provider_executed": bool},
+    "tool_result": {
+        "output": object,
+        "name": str,
+        "is_error": bool,
+        "denied": bool,
+        "content": list,
+        "provider_executed": bool,
+    },
+    "approval": {"call_id": str, "approved": bool, "reason": str},
     "file": {"media_type": str, "url": str, "data": str, "file_id": str, "name": str},
-    "source": {"source_id": str, "url": str, "title": str},
+    "source": {"source_id": str, "url": str, "title": str, "media_type": str, "name": str},
     "data": {"data": object},
 }
+_FIELDS: Final = {kind: {**_REQUIRED[kind], **_OPTIONAL[kind]} for kind in _KINDS}
 
 
 def part_to_json(part: Part) -> dict[str, Json]:
@@ -68,10 +80,12 @@ def part_to_json(part: Part) -> dict[str, Json]:
     if isinstance(part, RawPart):
         return part.value if _is_bare(part.value) else {"type": "raw", "value": part.value}
     members: dict[str, Json] = {"type": part.type}
-    for name in (*_REQUIRED[part.type], *_OPTIONAL[part.type]):
+    for name in _FIELDS[part.type]:
         value = getattr(part, name)
         if value is not None:
             members[name] = value
+    if isinstance(part, ToolResultPart) and part.content is not None:
+        members["content"] = [part_to_json(inner) for inner in part.content]
     for name, value in part.extra.items():
         members.setdefault(name, value)
     return members
@@ -91,9 +105,11 @@ def part_from_json(value: Json) -> Part:
     kind = value["type"]
     if kind == "raw":
         return RawPart(value["value"])
-    fields = {**_REQUIRED[kind], **_OPTIONAL[kind]}
+    fields = _FIELDS[kind]
     known = {name: item for name, item in value.items() if name in fields and item is not None}
     extra = {name: item for name, item in value.items() if name not in known and name != "type"}
+    if kind == "tool_result" and "content" in known:
+        known["content"] = tuple(part_from_json(inner) for inner in known["content"])
     part: Part = _KINDS[kind](**known, extra=extra)
     return part
 
