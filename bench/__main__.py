@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 from rich.console import Console
 
-from bench import counting, filling, report
+from bench import converting, counting, filling, report
 from bench.checking import Verdict
 from bench.floor import SQL, AsyncFloor, BlockingFloor
 from bench.ours import AsyncOurs, BlockingOurs
@@ -77,7 +77,9 @@ def run(
         weights.append(counting.written(observer, runner, floor, ours, sizes))
         verdicts = _check(results, runner, floor, ours)
         counts = counting.count(rows, sizes, server, runner, POOL)
-        return report.document(sizes, rows, results, counts, weights, verdicts, observer.server())
+        found = report.document(sizes, rows, results, counts, weights, verdicts, observer.server())
+        console.print("converting")
+        return {**found, "converting": converting.measure(sizes)}
 
 
 def _check(

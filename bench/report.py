@@ -134,6 +134,14 @@ def show(console: Console, found: dict[str, Any]) -> None:
         judged = " ".join(_judged(flat[face], flat["goal"]) for face in FACES)
         table.add_row(flat["name"], f"{flat[FLOOR]:.2f}", judged, "", _number(flat["goal"]))
     console.print(table)
+    converting = found["converting"]
+    table = _table("converting, by json.loads", "json.loads", "ours", "ratio", "goal")
+    for row in sorted(converting["pairs"], key=lambda row: -row["ratio"]):
+        judged = _judged(row["ratio"], converting["goal"])
+        times = (f"{row['loads_ms']:.3f}", f"{row['ours_ms']:.3f}")
+        goal = _number(converting["goal"])
+        table.add_row(f"{row['source']} to {row['target']}", *times, judged, goal)
+    console.print(table)
     for name, verdict in found["one_thread"].items():
         console.print(
             f"one thread, {name}: of {verdict['messages']} messages {verdict['lost']} lost, "
