@@ -14,7 +14,7 @@ from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 from typer.main import get_command
 
-from threadkeep import connect
+from threadkeep import connect, dialects
 from threadkeep.cli.app import app
 from threadkeep.testing.fixtures import FOLDER
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from threadkeep.testing.servers import Database, Server
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 # Options that every command has, or that only say what the opposite one says.
 COMMON = {"--url", "--schema", "--data", "--rls", "--no-rls", "--json", "--help", "-h"}
@@ -130,6 +130,24 @@ def test_commands_in_the_text_are_real(page: Path) -> None:
             assert {word for word in words if word.startswith("-")} <= options_of(known[name])
 
 
+@pytest.mark.parametrize("tag", dialects.tags())
+def test_every_dialect_has_a_page_with_its_losses(tag: str) -> None:
+    """The page of a dialect names its tag, and each of its losses in the dialect's own words."""
+    dialect = dialects.get(tag)
+    [page] = [p for p in (ROOT / "docs" / "dialects").glob("*.md") if f"`{tag}`" in _head(p)]
+    text = page.read_text("utf-8")
+    for code, sentence in dialect.losses.items():
+        assert re.search(
+            rf"^\| `{re.escape(code)}` \| {re.escape(sentence)}", text, re.MULTILINE
+        ), code
+    assert f"(dialects/{page.name})" in (ROOT / "docs" / "dialects.md").read_text("utf-8")
+
+
+def _head(page: Path) -> str:
+    """What stands above the first section."""
+    return page.read_text("utf-8").partition("\n## ")[0]
+
+
 def test_the_sql_for_a_dba_works(database: Database) -> None:
     """The logins made as the page says can use the store; by hand a named owner's rows are seen."""
     text = (ROOT / "docs" / "row-level-security.md").read_text("utf-8")
@@ -185,4 +203,4 @@ def test_pages_name_no_machine() -> None:
         text = page.read_text("utf-8")
         assert not re.search(r"/(home|root|tmp|Users)/", text), page.name
         hosts = set(re.findall(r"https?://([\w.-]+)", text))
-        assert hosts <= {"keepachangelog.com", "semver.org"}, page.name
+        assert hosts <= {"keepachangelog.com", "semver.org", "example.org"}, page.name
