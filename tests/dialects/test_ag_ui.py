@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from helpers import Bench, stored
 from kit_ag_ui import ACTIVITY, CALLS, PNG, REASONING, RESULTS, USER, accepts, corpus, known
 
 from threadkeep.dialects.ag_ui import dialect
-from threadkeep.values import jsontext, wire
-from threadkeep.values.errors import InvalidError
+from threadkeep.values import jsontext
 from threadkeep.values.message import Message
 from threadkeep.values.parts import (
     DataPart,
@@ -24,19 +23,11 @@ from threadkeep.values.parts import (
     ToolResultPart,
 )
 
+bench = Bench(dialect, accepts)
+loaded = bench.loaded
 IMAGE = FilePart(
     "image/png", data=PNG, name="a.png", extra={"metadata": {"detail": "low"}}
 )  # its name stands in the metadata
-
-
-def changed(message: Message, parts: Sequence[Part]) -> Message:
-    payload = {**message.payload, "parts": [wire.part_to_json(part) for part in parts]}
-    return replace(message, json=jsontext.encode(payload))
-
-
-def loaded(item: Any) -> Message:
-    (message,) = dialect.load([item])
-    return message
 
 
 def test_content_parts_are_typed_parts() -> None:
@@ -115,7 +106,7 @@ def test_roles_are_ours() -> None:
     """A developer speaks as the system does, and says so again when it is edited."""
     message = loaded(known[0])
     assert message.role == "system"
-    (item,) = dialect.dump([changed(message, [TextPart("Be briefer.")])])
+    (item,) = dialect.dump([stored(message, [TextPart("Be briefer.")])])
     assert item == {**known[0], "content": "Be briefer."}
 
 
@@ -125,9 +116,7 @@ def test_roles_are_ours() -> None:
 )
 def test_what_is_no_message_is_refused(item: Any, field: str) -> None:
     """An item of another role, or with an id that is none, raises InvalidError."""
-    with pytest.raises(InvalidError) as caught:
-        dialect.load([item])
-    assert caught.value.field == field
+    bench.refuses(item, field)
 
 
 @pytest.mark.parametrize("item", known)
@@ -147,7 +136,7 @@ def test_an_edit_shows_and_nothing_else_does(item: Any) -> None:
         else:
             continue
         parts = [*message.parts[:place], new, *message.parts[place + 1 :]]
-        made = dialect.dump([changed(message, parts)])
+        made = dialect.dump([stored(message, parts)])
         assert not made.losses
         accepts(made)
         (edited,) = made
@@ -205,3 +194,10 @@ def test_a_step_without_a_place_is_no_message() -> None:
     made = dialect.dump([Message.system([FilePart("image/png", data=PNG)], id="s")])
     assert [(loss.message, loss.part, loss.what) for loss in made.losses] == [("s", 0, "file")]
     assert made == []
+
+
+def test_a_data_url_tells_the_media_type() -> None:
+    """An image by a data: URL is of the type that the URL says."""
+    source = {"type": "url", "value": "data:image/png;base64,iVBORw0KGgo="}
+    item = {"id": "u", "role": "user", "content": [{"type": "image", "source": source}]}
+    assert loaded(item).parts == (FilePart("image/png", data="iVBORw0KGgo="),)

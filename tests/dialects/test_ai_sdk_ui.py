@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from threadkeep.dialects.ai_sdk_formats.ui import cloud_v5, cloud_v6, v4, v5, v6, v7
 from threadkeep.dialects.flow import STEP
+from threadkeep.dialects.openai_chat import dialect as openai
 from threadkeep.testing.strategies import messages
 from threadkeep.values.converted import Converted
 from threadkeep.values.errors import InvalidError
@@ -163,7 +164,7 @@ READ: list[tuple[dict[str, Any], Sequence[Part]]] = [
             "title": "T",
         },
         [
-            replace(CALL, extra={"toolName": "rm", "title": "T"}),
+            replace(CALL, extra={"toolName": None, "title": "T"}),
             ToolResultPart("c", [1], "rm", extra={"preliminary": True}),
         ],
     ),
@@ -641,7 +642,7 @@ def test_a_message_with_nothing_to_say_is_still_valid(genuine: Genuine) -> None:
     """Where a version wants at least one part, an empty text is it."""
     roles: list[Role] = ["system", "user", "assistant"]
     for role in roles:
-        made = v7.dump([Message.of(role, [], id="m"), Message.of(role, [RawPart(1)], id="n")])
+        made = v7.dump([Message.user([], id="m"), Message.of(role, [RawPart(1)], id="n")])
         assert [item["id"] for item in made] == ["m", "n"]
         kit.accepts("ai-sdk-ui@7", made, genuine)
 
@@ -711,3 +712,14 @@ def test_each_tag_has_its_own_losses() -> None:
     assert "tool_result.denied" in v5.losses
     assert "tool_result.denied" not in v6.losses
     assert v4.losses == {}
+
+
+def test_that_a_tool_was_dynamic_is_no_loss() -> None:
+    """Other formats know no difference; here the part stays what it was when it is changed."""
+    tool = {"type": "dynamic-tool", "toolName": "rm", "toolCallId": "c", "input": {"p": 1}}
+    item = {"id": "a", "role": "assistant", "parts": [{**tool, "state": "input-available"}]}
+    (message,) = v7.load([item])
+    assert not openai.dump([message]).losses
+    parts = [replace(CALL, input={"p": 2}, extra=message.parts[0].extra)]  # type: ignore[union-attr]
+    (again,) = v7.dump([Message.read("assistant", parts, message.extra, id="a")])
+    assert again["parts"][-1] == {**tool, "state": "input-available", "input": {"p": 2}}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conversations import conversation
-from hypothesis import given, settings
+from helpers import Bench, codes, few
+from hypothesis import given
 from hypothesis import strategies as st
 from kit_gemini import (
     FILES,
@@ -26,8 +26,6 @@ from threadkeep.dialects.anthropic import dialect as anthropic
 from threadkeep.dialects.gemini import dialect
 from threadkeep.dialects.gemini.reading import Made, made_of, plain
 from threadkeep.testing.strategies import messages, strings
-from threadkeep.values.converted import Converted
-from threadkeep.values.errors import InvalidError
 from threadkeep.values.message import Message
 from threadkeep.values.parts import (
     ApprovalPart,
@@ -41,32 +39,12 @@ from threadkeep.values.parts import (
     ToolResultPart,
 )
 
-few = settings(max_examples=100, deadline=None)
+bench = Bench(dialect, accepts)
+read, changed, written = bench.read, bench.changed, bench.written
 SIGNED = {"thoughtSignature": SIGNATURE}
 CODE = {"executableCode": {"id": "e", "language": "PYTHON", "code": "1"}}
 RAN = {"codeExecutionResult": {"id": "e", "outcome": "OUTCOME_OK", "output": "1"}}
 FAILED = {"codeExecutionResult": {"id": "e", "outcome": "OUTCOME_FAILED"}}
-
-
-def read(item: Json) -> tuple[Part, ...]:
-    (message,) = dialect.load([item])
-    return message.parts
-
-
-def changed(item: Json, *parts: Part) -> Message:
-    """The message of an item, with other parts."""
-    (message,) = dialect.load([item])
-    return Message.read(message.role, parts, message.extra, id=message.id)
-
-
-def written(*listed: Message) -> Converted:
-    made = dialect.dump(listed)
-    accepts(made)
-    return made
-
-
-def codes(made: Converted) -> set[tuple[str, str | None]]:
-    return {(loss.what, loss.name) for loss in made.losses}
 
 
 def answer(said: Json, **members: Json) -> Json:
@@ -252,9 +230,7 @@ def test_a_part_with_odd_members_is_kept_whole(value: Json) -> None:
 )
 def test_what_is_no_content_is_refused(item: Json, field: str) -> None:
     """An item with a wrong frame is an InvalidError that names the member."""
-    with pytest.raises(InvalidError) as caught:
-        dialect.load([item])
-    assert caught.value.field == field
+    bench.refuses(item, field)
 
 
 def test_roles_are_those_of_everybody() -> None:
@@ -502,24 +478,17 @@ def test_a_part_out_of_place_is_reported(role: Any, part: Part) -> None:
 @given(st.integers(0, 10_000))
 def test_any_conversation_is_accepted(seed: int) -> None:
     """What is written of whole conversations is what Gemini's own types take."""
-    made = conversation(seed)
-    for leaf in made.leaves():
-        written(*made.path(leaf))
+    bench.accepts_conversation(seed)
 
 
 @few
 @given(st.lists(messages(), max_size=3))
 def test_odd_messages_are_accepted(listed: list[Message]) -> None:
     """Whatever messages come, the types take what is written of them."""
-    accepts([well_formed(item) for item in dialect.dump(listed)])
+    bench.accepts_odd(listed)
 
 
-def well_formed(value: Json) -> Json:
-    """A value without lone surrogates, which no type takes and healing replaces."""
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, list):
-        return [well_formed(inner) for inner in value]
-    if isinstance(value, dict):
-        return {well_formed(name): well_formed(inner) for name, inner in value.items()}
-    return value
+def test_an_image_of_an_unknown_kind_goes_as_what_its_data_is() -> None:
+    """The API takes no image/*: the first bytes tell the kind."""
+    (item,) = written(Message.user([FilePart("image/*", data="iVBORw0KGgo=")]))
+    assert item["parts"] == [{"inlineData": {"mimeType": "image/png", "data": "iVBORw0KGgo="}}]

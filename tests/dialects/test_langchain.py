@@ -7,14 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from helpers import Bench, codes, edits, stored
 from kit_langchain import FILES, PNG, SPOKEN, accepts, answered, called, known, made
 from langchain_core.messages import AIMessage, messages_from_dict
 
 from threadkeep.dialects.langchain import dialect
-from threadkeep.values import jsontext, wire
-from threadkeep.values.errors import InvalidError
+from threadkeep.dialects.openai_chat import dialect as openai
 from threadkeep.values.message import Message
 from threadkeep.values.parts import (
+    ApprovalPart,
     FilePart,
     Part,
     RawPart,
@@ -24,6 +25,8 @@ from threadkeep.values.parts import (
     ToolResultPart,
 )
 
+bench = Bench(dialect, accepts)
+loaded = bench.loaded
 FILE_PARTS = (
     FilePart("image/png", url="https://a.example/b.png", extra={"id": "lc_1"}),
     FilePart("image/png", data=PNG, extra={"extras": {"detail": "low"}}),
@@ -37,14 +40,14 @@ FILE_PARTS = (
     FilePart(file_id="file-2", name="b.pdf"),
     RawPart(FILES[10]),
     FilePart("image/*", url="https://a.example/e.png", extra={"detail": "low"}),
-    FilePart("image/*", data=PNG),
+    FilePart("image/png", data=PNG),
     FilePart("audio/mpeg", data="SUQz"),
     FilePart("application/pdf", data="JVBERg==", name="c.pdf"),
     FilePart("image/png", data=PNG, extra={"cache_control": {"type": "ephemeral"}}),
     FilePart(url="https://a.example/f.pdf"),
 )
 SPOKEN_PARTS = (
-    ReasoningPart("Hm.", signature="c2ln", provider="anthropic", extra={"index": 0}),
+    ReasoningPart("Hm.", signature="c2ln", provider="anthropic"),
     ReasoningPart("", encrypted="ZW5j", provider="anthropic"),
     ReasoningPart("So.", signature="c2ln", id="rs_1"),
     ReasoningPart("Thus.", encrypted="ZW5j", id="rs_2"),
@@ -60,16 +63,6 @@ SPOKEN_PARTS = (
     RawPart(SPOKEN[13]),
     TextPart("bare"),
 )
-
-
-def changed(message: Message, parts: Sequence[Part]) -> Message:
-    payload = {**message.payload, "parts": [wire.part_to_json(part) for part in parts]}
-    return replace(message, json=jsontext.encode(payload))
-
-
-def loaded(item: Any) -> Message:
-    (message,) = dialect.load([item])
-    return message
 
 
 @pytest.mark.parametrize(("block", "part"), list(zip(FILES, FILE_PARTS, strict=True)))
@@ -155,26 +148,15 @@ def test_roles_and_ids(item: Any, role: str, id: str | None, starts: bool) -> No
 )
 def test_what_is_no_message_is_refused(item: Any, field: str) -> None:
     """An item of another type, or without data, raises InvalidError."""
-    with pytest.raises(InvalidError) as caught:
-        dialect.load([item])
-    assert caught.value.field == field
+    bench.refuses(item, field)
 
 
 @pytest.mark.parametrize("item", known)
 def test_an_edit_shows_and_nothing_else_does(item: Any) -> None:
     """Where a part was edited the item says so; its other blocks and members are as they were."""
     message = loaded(item)
-    for place, part in enumerate(message.parts):
-        if isinstance(part, TextPart | ReasoningPart):
-            new: Part = replace(part, text="New.")
-        elif isinstance(part, ToolCallPart):
-            new = replace(part, input={"new": 1})
-        elif isinstance(part, ToolResultPart):
-            new = replace(part, output="New.", content=None)
-        else:
-            continue
-        parts = [*message.parts[:place], new, *message.parts[place + 1 :]]
-        edited = dialect.dump([changed(message, parts)])
+    for parts in edits(message):
+        edited = dialect.dump([stored(message, parts)])
         assert not edited.losses
         (read,) = messages_from_dict(edited)
         assert read.content is not None
@@ -207,7 +189,7 @@ def test_blocks_besides_an_edit_stay_as_they_were() -> None:
     item = answered(SPOKEN, [called("search", {"q": "x"}, "c1"), called("run", {"a": 1}, "c2")])
     message = loaded(item)
     parts = [*message.parts[:-1], TextPart("New.")]
-    (edited,) = dialect.dump([changed(message, parts)])
+    (edited,) = dialect.dump([stored(message, parts)])
     assert edited["data"]["content"] == [*SPOKEN[:-1], {"type": "text", "text": "New."}]
     assert edited["data"]["tool_calls"] == item["data"]["tool_calls"]
 
@@ -280,3 +262,37 @@ def test_an_id_may_be_missing() -> None:
     """A message without an id gets none."""
     (item,) = dialect.dump([Message.user("Hi")])
     assert item == made("human", "Hi")
+
+
+def test_what_a_message_alone_knows_is_reported_elsewhere() -> None:
+    """Artifacts and names are lost in other formats; how an answer was made is no loss."""
+    data = {"content": "x", "tool_call_id": "c", "artifact": {"a": 1}, "type": "tool"}
+    told = {"model_name": "m", "finish_reason": "stop"}
+    ai = {"content": "y", "response_metadata": told, "usage_metadata": {"total_tokens": 1}}
+    kwargs = {"additional_kwargs": {"refusal": None}}
+    human = {"content": "z", "name": "ann", "type": "human"}
+    items = [
+        {"type": "tool", "data": data},
+        {"type": "ai", "data": {**ai, **kwargs}},
+        {"type": "human", "data": human},
+    ]
+    made = openai.dump(dialect.load(items))
+    assert codes(made) == {("extra", "artifact"), ("extra", "name")}
+    message = loaded(items[1])
+    (again,) = dialect.dump([stored(message, [TextPart("New.")])])
+    assert again["data"]["response_metadata"] == told
+    assert again["data"]["usage_metadata"] == ai["usage_metadata"]
+
+
+def test_where_a_block_stood_in_a_stream_is_no_loss() -> None:
+    """The number of a streamed block says nothing once the chunks are one message."""
+    blocks = [{"type": "text", "text": "a", "index": place} for place in (0, "lc_1")]
+    made = openai.dump([loaded(answered(blocks))])
+    assert not made.losses
+
+
+def test_a_call_before_what_has_no_place_is_not_in_the_content() -> None:
+    """A call stands in the content only where words or reasoning follow it."""
+    asked: list[Part] = [ToolCallPart("c", "f", {}), ApprovalPart("a", "c")]
+    made = dialect.dump([Message.assistant(asked, id="m")])
+    assert [item["data"]["content"] for item in made] == [""]

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from conversations import conversation
-from hypothesis import example, given, settings
+from helpers import Bench, edited, few
+from hypothesis import example, given
 from hypothesis import strategies as st
 from kit_openai_chat import (
     ANSWER,
@@ -21,10 +21,10 @@ from kit_openai_chat import (
     known,
 )
 
+from threadkeep.dialects.anthropic import dialect as anthropic
 from threadkeep.dialects.openai_chat import dialect
 from threadkeep.dialects.openai_responses import dialect as responses
 from threadkeep.testing.strategies import messages
-from threadkeep.values import jsontext
 from threadkeep.values.converted import Converted, Loss
 from threadkeep.values.errors import InvalidError
 from threadkeep.values.message import Message
@@ -41,29 +41,8 @@ from threadkeep.values.parts import (
     ToolResultPart,
 )
 
-few = settings(max_examples=100, deadline=None)
-
-
-def spelled(item: Any) -> str:
-    return jsontext.encode(item, overflow=True)
-
-
-def read(item: Any) -> Message:
-    (message,) = dialect.load([item])
-    return message
-
-
-def edited(message: Message, parts: list[Part]) -> Message:
-    """The message with other parts, as an app that keeps all else would write it."""
-    return Message.read(message.role, parts, message.extra, id=message.id)
-
-
-def written(*listed: Message) -> list[Any]:
-    """The items of messages that say nothing that is lost."""
-    made = dialect.dump(listed)
-    assert made.losses == ()
-    accepts(made)
-    return list(made)
+bench = Bench(dialect, accepts)
+read, written = bench.loaded, bench.said
 
 
 def test_the_types_accept_what_was_recorded() -> None:
@@ -78,24 +57,14 @@ def test_the_types_accept_what_was_recorded() -> None:
 @given(items)
 def test_an_item_comes_back_as_it_was(item: Any) -> None:
     """Whatever an item holds, loading and dumping it gives the same JSON in the same order."""
-    message = read(item)
-    made = dialect.dump([message])
-    assert [spelled(one) for one in made] == [spelled(item)]
-    assert not made.losses
-    stored = Message(message.role, message.json, id=message.id)
-    assert spelled(dialect.dump([stored])[0]) == spelled(item)
-    assert message.text == dialect.text(item)
+    bench.comes_back(item)
 
 
 @few
 @given(items, st.sampled_from(["user", "assistant", "system", "tool"]), st.data())
 def test_an_edited_item_can_be_written(item: Any, role: Any, data: st.DataObject) -> None:
     """A loaded message may get any role and lose or repeat parts: items or losses come of it."""
-    message = read(item)
-    parts = [part for part in message.parts for _ in range(data.draw(st.integers(0, 2)))]
-    made = dialect.dump([Message.read(role, parts, message.extra, id="m")])
-    assert {loss.what for loss in made.losses} <= set(dialect.losses)
-    dialect.load(made)
+    bench.can_be_edited(item, role, data)
 
 
 @few
@@ -103,17 +72,13 @@ def test_an_edited_item_can_be_written(item: Any, role: Any, data: st.DataObject
 @example([Message.user([FilePart(data="\ud800%")])])
 def test_the_types_accept_whatever_is_written(listed: list[Message]) -> None:
     """Any typed messages become messages that the package's types accept."""
-    made = dialect.dump(listed)
-    accepts(made)
-    dialect.load(made)
+    dialect.load(bench.written(*listed))
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_the_types_accept_conversations(seed: int) -> None:
     """Conversations with everything in them are accepted, along every branch."""
-    made = conversation(seed)
-    for leaf in made.leaves():
-        accepts(dialect.dump(made.path(leaf)))
+    bench.accepts_conversation(seed)
 
 
 @pytest.mark.parametrize("item", [None, 7, "x", [], {}, {"role": 7}, {"role": "model"}])
@@ -363,10 +328,7 @@ LOST: list[tuple[str, Part, tuple[str, ...]]] = [
 @pytest.mark.parametrize(("role", "part", "losses"), LOST)
 def test_what_has_no_place_is_reported_once(role: Any, part: Part, losses: Any) -> None:
     """What the format does not say is reported, by the widest code that applies."""
-    made = dialect.dump([Message.of(role, [part], id="m")])
-    assert tuple(loss.what for loss in made.losses) == losses
-    assert {(loss.message, loss.part) for loss in made.losses} == {("m", 0)}
-    accepts(made)
+    bench.loses(role, part, losses)
 
 
 def test_parts_in_unusual_places_are_written() -> None:
@@ -382,11 +344,10 @@ def test_parts_in_unusual_places_are_written() -> None:
     assert asked == [{"role": "system", "content": "y"}, {"role": "user", "content": "x"}]
 
 
-def test_empty_messages_stay_messages() -> None:
-    """A message without parts is one without words; tools that said nothing are nothing."""
-    for role in ("system", "user", "assistant"):
-        assert written(Message.of(role, [])) == [{"role": role, "content": ""}]
-    assert written(Message.tool([])) == []
+def test_only_an_empty_turn_stays_a_message() -> None:
+    """A user's message without parts is one without words; of others there is nothing to say."""
+    assert written(Message.user([])) == [{"role": "user", "content": ""}]
+    assert written(Message.system([]), Message.assistant([]), Message.tool([])) == []
     lost: Converted = dialect.dump([Message.user([DataPart("a")])])
     assert list(lost) == [{"role": "user", "content": ""}]
 
@@ -397,3 +358,39 @@ def test_every_recorded_item_can_be_edited() -> None:
         message = read(item)
         made = dialect.dump([edited(message, [*message.parts, TextPart("more")])])
         assert any("more" in one.text for one in dialect.load(made))
+
+
+def test_an_input_that_is_a_text_is_read_as_that_text_again() -> None:
+    """A text that is JSON itself is quoted; a model's broken JSON and a custom input stay."""
+    given = ["5", "{}", '"x"', '{"broken', "words"]
+    calls = [ToolCallPart(f"c{n}", "f", one) for n, one in enumerate(given)]
+    made = dialect.dump([Message.assistant([call]) for call in calls])
+    read_again = [part for one in dialect.load(made) for part in one.parts]
+    assert [part.input for part in read_again if isinstance(part, ToolCallPart)] == given
+    assert made[0]["tool_calls"][0]["function"]["arguments"] == '"5"'
+    assert made[0]["tool_calls"][3]["function"]["arguments"] == '{"broken'
+    custom = {"id": "c", "type": "custom", "custom": {"name": "f", "input": "5"}}
+    message = read({"role": "assistant", "content": "a", "tool_calls": [custom]})
+    (item,) = dialect.dump([edited(message, [TextPart("b"), *message.parts[1:]])])
+    assert item["tool_calls"] == [custom]
+
+
+def test_an_image_of_an_unknown_kind_goes_as_what_its_data_is() -> None:
+    """OpenAI takes no image/*: the first bytes tell the kind; the default detail is no loss."""
+    data = PNG.partition(",")[2] or PNG
+    (item,) = written(Message.user([FilePart("image/*", data=data)]))
+    assert item["content"][0]["image_url"]["url"] == f"data:image/png;base64,{data}"
+    image = {"type": "image_url", "image_url": {"url": "https://a.example/b.png", "detail": "auto"}}
+    made = responses.dump([read({"role": "user", "content": [image]})])
+    assert not made.losses
+
+
+def test_a_call_without_words_and_arguments_is_only_a_call() -> None:
+    """Empty words and arguments beside a call say nothing: no provider takes an empty block."""
+    called = {"id": "c", "type": "function", "function": {"name": "f", "arguments": ""}}
+    item = {"role": "assistant", "content": "", "tool_calls": [called]}
+    message = read(item)
+    assert message.parts == (ToolCallPart("c", "f"),)
+    assert list(dialect.dump([message])) == [item]
+    (made,) = anthropic.dump([message])
+    assert made["content"] == [{"type": "tool_use", "id": "c", "name": "f", "input": {}}]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from conversations import conversation
-from hypothesis import example, given, settings
+from helpers import Bench, edited, few
+from hypothesis import example, given
 from hypothesis import strategies as st
 from kit_openai_chat import PNG
 from kit_openai_responses import (
@@ -29,7 +30,6 @@ from kit_openai_responses import (
 from threadkeep.dialects.openai_chat import dialect as chat
 from threadkeep.dialects.openai_responses import dialect
 from threadkeep.testing.strategies import messages
-from threadkeep.values import jsontext
 from threadkeep.values.converted import Loss
 from threadkeep.values.errors import InvalidError
 from threadkeep.values.message import Message
@@ -46,34 +46,13 @@ from threadkeep.values.parts import (
     ToolResultPart,
 )
 
-few = settings(max_examples=100, deadline=None)
-
-
-def spelled(item: Any) -> str:
-    return jsontext.encode(item, overflow=True)
-
-
-def read(item: Any) -> Message:
-    (message,) = dialect.load([item])
-    return message
-
-
-def edited(message: Message, parts: list[Part]) -> Message:
-    """The message with other parts, as an app that keeps all else would write it."""
-    return Message.read(message.role, parts, message.extra, id=message.id)
+bench = Bench(dialect, accepts)
+read, written = bench.loaded, bench.said
 
 
 def rewritten(item: Any, *parts: Part) -> list[Any]:
     """The items of a recorded item whose message now has these parts; nothing is lost."""
     made = dialect.dump([edited(read(item), list(parts))])
-    assert made.losses == ()
-    accepts(made)
-    return list(made)
-
-
-def written(*listed: Message) -> list[Any]:
-    """The items of messages that say nothing that is lost."""
-    made = dialect.dump(listed)
     assert made.losses == ()
     accepts(made)
     return list(made)
@@ -97,30 +76,16 @@ def test_the_types_accept_what_was_recorded() -> None:
 @given(items)
 def test_an_item_comes_back_as_it_was(item: Any) -> None:
     """Whatever an item holds, it is refused, or loading and dumping gives the same JSON."""
-    try:
-        message = read(item)
-    except InvalidError:
-        return
-    made = dialect.dump([message])
-    assert [spelled(one) for one in made] == [spelled(item)]
-    assert not made.losses
-    stored = Message(message.role, message.json, id=message.id)
-    assert spelled(dialect.dump([stored])[0]) == spelled(item)
-    assert message.text == dialect.text(item)
+    with suppress(InvalidError):
+        bench.comes_back(item)
 
 
 @few
 @given(items, st.sampled_from(["user", "assistant", "system", "tool"]), st.data())
 def test_an_edited_item_can_be_written(item: Any, role: Any, data: st.DataObject) -> None:
     """A loaded message may get any role and lose or repeat parts: items or losses come of it."""
-    try:
-        message = read(item)
-    except InvalidError:
-        return
-    parts = [part for part in message.parts for _ in range(data.draw(st.integers(0, 2)))]
-    made = dialect.dump([Message.read(role, parts, message.extra, id="m")])
-    assert {loss.what for loss in made.losses} <= set(dialect.losses)
-    dialect.load(made)
+    with suppress(InvalidError):
+        bench.can_be_edited(item, role, data)
 
 
 @few
@@ -128,17 +93,13 @@ def test_an_edited_item_can_be_written(item: Any, role: Any, data: st.DataObject
 @example([Message.user([FilePart(data="\ud800%")])])
 def test_the_types_accept_whatever_is_written(listed: list[Message]) -> None:
     """Any typed messages become items that the package's types accept."""
-    made = dialect.dump(listed)
-    accepts(made)
-    dialect.load(made)
+    dialect.load(bench.written(*listed))
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_the_types_accept_conversations(seed: int) -> None:
     """Conversations with everything in them are accepted, along every branch."""
-    made = conversation(seed)
-    for leaf in made.leaves():
-        accepts(dialect.dump(made.path(leaf)))
+    bench.accepts_conversation(seed)
 
 
 @pytest.mark.parametrize(
@@ -493,10 +454,7 @@ LOST: list[tuple[str, Part, tuple[str, ...]]] = [
 @pytest.mark.parametrize(("role", "part", "losses"), LOST)
 def test_what_has_no_place_is_reported_once(role: Any, part: Part, losses: Any) -> None:
     """What the format does not say is reported, by the widest code that applies."""
-    made = dialect.dump([Message.of(role, [part], id="m")])
-    assert tuple(loss.what for loss in made.losses) == losses
-    assert {(loss.message, loss.part) for loss in made.losses} == {("m", 0)}
-    accepts(made)
+    bench.loses(role, part, losses)
 
 
 def test_parts_in_unusual_places_are_written() -> None:
@@ -512,11 +470,10 @@ def test_parts_in_unusual_places_are_written() -> None:
     assert said == [{"role": "assistant", "content": "x"}, {"role": "system", "content": "y"}]
 
 
-def test_empty_messages_stay_messages() -> None:
-    """A message without parts is one without words; tools that said nothing are nothing."""
-    for role in ("system", "user", "assistant"):
-        assert written(Message.of(role, [])) == [{"role": role, "content": ""}]
-    assert written(Message.tool([])) == []
+def test_only_an_empty_turn_stays_a_message() -> None:
+    """A user's message without parts is one without words; of others there is nothing to say."""
+    assert written(Message.user([])) == [{"role": "user", "content": ""}]
+    assert written(Message.system([]), Message.assistant([]), Message.tool([])) == []
     assert list(dialect.dump([Message.user([DataPart("a")])])) == [{"role": "user", "content": ""}]
 
 
@@ -526,3 +483,29 @@ def test_every_recorded_item_can_be_edited() -> None:
         message = read(item)
         made = dialect.dump([edited(message, [*message.parts, TextPart("more")])])
         assert any("more" in one.text for one in dialect.load(made))
+
+
+def test_an_input_that_is_a_text_is_read_as_that_text_again() -> None:
+    """A text that is JSON itself is quoted; a custom tool's input stays as it is."""
+    given = ["5", "{}", '"x"', '{"broken', "words"]
+    calls = [ToolCallPart(f"c{n}", "f", one) for n, one in enumerate(given)]
+    made = dialect.dump([Message.assistant(calls, id="m")])
+    assert [one["arguments"] for one in made] == ['"5"', '"{}"', '"\\"x\\""', '{"broken', "words"]
+    again = [part for one in dialect.load(made) for part in one.parts]
+    assert [part.input for part in again if isinstance(part, ToolCallPart)] == given
+    custom = {"type": "custom_tool_call", "call_id": "c", "name": "f", "input": "5"}
+    assert rewritten(custom, ToolCallPart("c", "g", "6")) == [{**custom, "name": "g", "input": "6"}]
+
+
+def test_the_texts_of_one_reasoning_item_are_one_item_again() -> None:
+    """Formats that tell them apart repeat the id: OpenAI takes an item's id only once."""
+    texts = ("First.", "Second.")
+    apart = [
+        Message.assistant([ReasoningPart(text, None, "e", "rs_1", "openai")], id=f"r{n}")
+        for n, text in enumerate(texts)
+    ]
+    made = dialect.dump([*apart, Message.assistant([ToolCallPart("c", "f", {})], id="a")])
+    assert [item["type"] for item in made] == ["reasoning", "function_call"]
+    assert [one["text"] for one in made[0]["summary"]] == list(texts)
+    assert made.sources == (("r0", "r1"), ("a",))
+    accepts(made)

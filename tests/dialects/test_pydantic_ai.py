@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from helpers import Bench, edits, stored
 from kit_pydantic_ai import (
     BINARY,
     CALLS,
@@ -24,13 +23,11 @@ from kit_pydantic_ai import (
 )
 from pydantic_ai.messages import ImageUrl, ModelMessagesTypeAdapter, ModelRequest, ToolReturnPart
 
+from threadkeep.dialects.openai_chat import dialect as openai
 from threadkeep.dialects.pydantic_ai import dialect
-from threadkeep.values import jsontext, wire
-from threadkeep.values.errors import InvalidError
 from threadkeep.values.message import Message
 from threadkeep.values.parts import (
     FilePart,
-    Part,
     RawPart,
     ReasoningPart,
     TextPart,
@@ -38,19 +35,11 @@ from threadkeep.values.parts import (
     ToolResultPart,
 )
 
+bench = Bench(dialect, accepts)
+loaded = bench.loaded
 AT = datetime(2026, 5, 1, 10, tzinfo=UTC)
 PICTURE = FilePart("image/png", data="//77", extra={"vendor_metadata": {"detail": "low"}})
 LINKED = FilePart("image/png", url="https://a.example/a.png")
-
-
-def changed(message: Message, parts: Sequence[Part]) -> Message:
-    payload = {**message.payload, "parts": [wire.part_to_json(part) for part in parts]}
-    return replace(message, json=jsontext.encode(payload))
-
-
-def loaded(item: Any) -> Message:
-    (message,) = dialect.load([item])
-    return message
 
 
 def genuine(item: Any) -> list[Any]:
@@ -199,7 +188,7 @@ def test_a_mixed_request_keeps_who_said_what() -> None:
     message = loaded(item)
     result, system, asked = message.parts
     assert system == TextPart("Be brief.", role="system", extra={"dynamic_ref": "f"})
-    made = dialect.dump([changed(message, [result, system, TextPart("What?")])])
+    made = dialect.dump([stored(message, [result, system, TextPart("What?")])])
     accepts(made)
     (edited,) = made
     assert edited["run_id"] == "r"
@@ -223,26 +212,15 @@ def test_a_mixed_request_keeps_who_said_what() -> None:
 )
 def test_what_is_no_message_is_refused(item: Any, field: str) -> None:
     """An item of another kind, or without a list of parts, raises InvalidError."""
-    with pytest.raises(InvalidError) as caught:
-        dialect.load([item])
-    assert caught.value.field == field
+    bench.refuses(item, field)
 
 
 @pytest.mark.parametrize("item", known)
 def test_an_edit_shows_and_nothing_else_does(item: Any) -> None:
     """Where a part was edited the item says so; its other parts and members are as they were."""
     message = loaded(item)
-    for place, part in enumerate(message.parts):
-        if isinstance(part, TextPart | ReasoningPart):
-            new: Part = replace(part, text="New.")
-        elif isinstance(part, ToolCallPart):
-            new = replace(part, input={"new": 1})
-        elif isinstance(part, ToolResultPart) and part.content is None:
-            new = replace(part, output="New.")
-        else:
-            continue
-        parts = [*message.parts[:place], new, *message.parts[place + 1 :]]
-        made = dialect.dump([changed(message, parts)])
+    for parts in edits(message):
+        made = dialect.dump([stored(message, parts)])
         assert not made.losses
         ModelMessagesTypeAdapter.validate_python(made)
         (edited,) = made
@@ -307,3 +285,20 @@ def test_inputs_come_back_as_they_were(input: Any) -> None:
     assert same == part
     if not isinstance(input, str) or input in ("{bad", "5"):
         assert part.input == input
+
+
+def test_how_an_answer_was_made_is_no_loss() -> None:
+    """Model, usage and finish reason stay with the stored row, and with a changed message."""
+    told = {"model_name": "m", "usage": {"input_tokens": 1}, "finish_reason": "stop"}
+    item = {**response({"content": "x", "part_kind": "text"}), **told, "metadata": {"a": 1}}
+    made = openai.dump([loaded(item)])
+    assert [(loss.what, loss.name) for loss in made.losses] == [("extra", "metadata")]
+    (again,) = dialect.dump([stored(loaded(item), [TextPart("y")])])
+    assert again.items() >= {**told, "metadata": {"a": 1}}.items()
+
+
+def test_a_data_url_tells_the_media_type() -> None:
+    """An image by a data: URL is of the type that the URL says."""
+    url = {"url": "data:image/png;base64,iVBORw0KGgo=", "kind": "image-url"}
+    item = request({"content": [url], "part_kind": "user-prompt"})
+    assert loaded(item).parts == (FilePart("image/png", data="iVBORw0KGgo="),)

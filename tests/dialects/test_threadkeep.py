@@ -253,7 +253,7 @@ def test_other_packages_add_dialects(tmp_path: Any, monkeypatch: pytest.MonkeyPa
     )
     (tmp_path / "other_dialect.py").write_text("class it: name = 'other'\n")
     monkeypatch.syspath_prepend(tmp_path)
-    caches = (dialects.find, dialects._others)
+    caches = (dialects._found, dialects._others)
     for cached in caches:
         cached.cache_clear()
     try:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from threadkeep import (
+    AsyncStore,
     ConflictError,
     FilePart,
     InvalidError,
@@ -179,3 +180,77 @@ def test_files_go_to_the_provider_as_it_takes_them(blocking_store: Store) -> Non
     assert second("openai-chat", "content") == {"type": "image_url", "image_url": {"url": url}}
     inline = {"mimeType": "image/png", "data": "iVBORw0KGgo="}
     assert second("gemini", "parts") == {"inlineData": inline}
+
+
+def test_a_name_without_a_version_reads_what_an_older_version_wrote(blocking_store: Store) -> None:
+    """A row of one version is that version's to the byte, and converted for another."""
+    chat = blocking_store.owner("o")
+    text = '{"id":"m1", "role":"user","parts":[{"type":"text","text":"hi"}]}'
+    (stored,) = chat.messages.append("t", text, dialect="ai-sdk-ui")
+    assert stored.format == "ai-sdk-ui@7"
+    for name in ("ai-sdk-ui", "ai-sdk-ui@7", "ai-sdk-ui@6"):
+        page = chat.messages.list("t", dialect=name)
+        assert page.items == (json.loads(text),)
+    (converted,) = chat.messages.list("t", dialect="ai-sdk/v6")
+    assert converted == {"role": "user", "parts": [{"type": "text", "text": "hi"}]}
+
+
+def test_a_fork_has_the_native_rows(blocking_store: Store) -> None:
+    """A forked thread holds the same bytes in the same formats, and reads the same."""
+    chat = blocking_store.owner("o")
+    chat.messages.append("t", TEXT, dialect="openai-chat")
+    chat.messages.append("t", CHAT[2:], dialect="openai-chat")
+    fork = chat.threads.fork("t")
+    before, after = (list(chat.messages.list(id)) for id in ("t", fork.id))
+    assert [(m.json, m.format) for m in after] == [(m.json, m.format) for m in before]
+    for dialect in ("openai-chat", "anthropic"):
+        pages = [chat.messages.list(id, dialect=dialect) for id in ("t", fork.id)]
+        assert pages[0].items == pages[1].items
+
+
+def test_native_items_take_the_place_of_others(blocking_store: Store) -> None:
+    """`update` and `replace_all` store native items verbatim too, and refuse what is none."""
+    chat = blocking_store.owner("o")
+    (stored,) = chat.messages.append("t", TEXT, dialect="openai-chat")
+    id, text = stored.id or "", '{"role":"user", "content":[ ]}'
+    changed = chat.messages.update("t", id, text, dialect="anthropic")
+    assert (changed.json, changed.format, changed.seq) == (text, "anthropic", stored.seq)
+    with pytest.raises(InvalidError, match="role"):
+        chat.messages.update("t", id, {"role": "human"}, dialect="anthropic")
+    with pytest.raises(InvalidError, match="dialect"):
+        chat.messages.replace_all("t", CHAT, dialect="none-such")
+    made = chat.messages.replace_all("t", CHAT, dialect="openai-chat")
+    assert [message.payload for message in made] == CHAT
+    assert chat.messages.list("t", dialect="openai-chat").items == tuple(CHAT)
+
+
+def test_a_turn_asks_for_its_window_in_a_format(blocking_store: Store) -> None:
+    """The window of a turn takes dialect, strict and heal as `messages.window` does."""
+    chat = blocking_store.owner("o")
+    with chat.turn("t", CHAT[:2], dialect="openai-chat") as turn:
+        turn.append(CHAT[2], dialect="openai-chat")
+        window = turn.window(turns=1, dialect="anthropic", heal="error")
+        assert check(window, provider="anthropic", system=window.system) == []
+        assert window.repairs
+        turn.append(Message.assistant([ReasoningPart("why"), TextPart("No.")]))
+        with pytest.raises(LossyError):
+            turn.window(turns=1, dialect="openai-chat", strict=True)
+        with pytest.raises(InvalidError, match="heal"):
+            turn.window(turns=1, heal="error")  # type: ignore[call-overload]
+
+
+async def test_both_faces_say_the_same_of_a_conversion(store: AsyncStore) -> None:
+    """Pages and windows of native items have losses, sources, system and repairs when awaited."""
+    chat = store.owner("o")
+    await chat.messages.append("t", CHAT[:3], dialect="openai-chat")
+    await chat.messages.append("t", Message.assistant([ReasoningPart("why")], id="a"))
+    page = await chat.messages.list("t", dialect="anthropic")
+    assert page.system == "Be brief."
+    assert [loss.what for loss in page.losses] == ["reasoning"]
+    assert len(page.sources) == len(page) == 2
+    walked = [item async for item in chat.messages.list("t", dialect="anthropic", limit=1)]
+    assert walked == list(page)
+    extent: dict[str, Any] = {"turns": 1, "keep_system": True}
+    window = await chat.messages.window("t", **extent, dialect="anthropic", heal="error")
+    assert window.system == "Be brief."
+    assert [repair.what for repair in window.repairs][:1] == ["result_made"]

@@ -56,13 +56,17 @@ def get(name: str) -> Dialect:
     return dialect
 
 
-@lru_cache(maxsize=256)
 def find(format: str) -> Dialect | None:
     """The dialect of that name, None if there is none. Our own names cannot be taken over.
 
     A name is the tag that is stored, with the version where the format has versions; without one
     (`ai-sdk-ui`) it means the newest.
     """
+    return _found(format) if isinstance(format, str) else None
+
+
+@lru_cache(maxsize=256)
+def _found(format: str) -> Dialect | None:
     tag = _SHORT.get(format, format)
     if tag in _OURS:
         module, name = _OURS[tag].split(":")

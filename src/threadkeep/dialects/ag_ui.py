@@ -19,7 +19,7 @@ from threadkeep.dialects.frameworks import (
     kind_of,
     own_item,
     thought_of,
-    wild_type,
+    with_kind,
     written_thought,
 )
 from threadkeep.dialects.reading import file_of, id_of, input_of, kept, object_of, rest
@@ -192,16 +192,16 @@ def _read_part(block: Json) -> Part:
     extra, name = _name_of(kept(FilePart, block, "type", "source"))
     if more := rest(source, "type", "value", "mimeType"):
         extra["source"] = more
-    media_type = media_type or wild_type(kind)
     match source.get("type"):
         case "data":
-            return FilePart(media_type, data=source["value"], name=name, extra=extra)
+            file = FilePart(media_type, data=source["value"], name=name, extra=extra)
         case "url":
-            return file_of(source["value"], media_type=media_type, name=name, extra=extra)
+            file = file_of(source["value"], media_type=media_type, name=name, extra=extra)
         case "file":
-            return FilePart(media_type, file_id=source["value"], name=name, extra=extra)
+            file = FilePart(media_type, file_id=source["value"], name=name, extra=extra)
         case _:
             return RawPart(block)
+    return with_kind(file, kind)
 
 
 def _read_binary(block: Mapping[str, Any]) -> Part:

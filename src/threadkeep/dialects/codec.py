@@ -14,12 +14,13 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 
-from threadkeep.dialects.flow import ORIGIN, Placed
+from threadkeep import dialects
+from threadkeep.dialects.flow import ORIGIN, Placed, named, with_extra
 from threadkeep.dialects.reading import NATIVE, text_of, traits_of
 from threadkeep.values import jsontext, wire
 from threadkeep.values.converted import Converted, Loss
 from threadkeep.values.errors import InvalidError
-from threadkeep.values.message import Message, Role
+from threadkeep.values.message import Message, Role, is_loaded
 from threadkeep.values.parts import Json, Part
 from threadkeep.values.ports import Traits
 
@@ -37,7 +38,8 @@ class Said(NamedTuple):
     """What a native item says.
 
     `unsaid` names the members of the item that neither the parts nor anything else here says.
-    `cut` is as in `Traits`, `starts` too: None where role and parts tell it.
+    Those of its member `within` count as its own there. `cut` is as in `Traits`, `starts` too: None
+    where role and parts tell it.
     """
 
     role: Role
@@ -47,6 +49,7 @@ class Said(NamedTuple):
     unsaid: Sequence[str] = ()
     cut: bool = True
     starts: bool | None = None
+    within: str | None = None
 
 
 class Codec(ABC):
@@ -70,15 +73,16 @@ class Codec(ABC):
 
     def dump(self, messages: Sequence[Message]) -> Converted:
         """The items the messages came from; new ones where they changed or are from elsewhere."""
-        out = Output(self.family, self.losses)
+        out = Output(self.family, self.losses, messages)
+        before: list[Message] = []
         for kept, run in groupby(messages, self._is_kept):
+            listed = list(run)
             if kept:
-                for message in run:
-                    out.add(message.extra[ORIGIN]["item"], (message,))
+                for message in listed:
+                    out.keep(message)
+                before += listed
             else:
-                listed = list(run)
-                self.write(listed, out)
-                out.report_unsaid(listed)
+                self._write(named(listed, before), out)
         return out.converted()
 
     def text(self, item: Json) -> str:
@@ -97,26 +101,44 @@ class Codec(ABC):
             starts=said.starts,
         )
 
-    def _load(self, item: Json) -> Message:
-        said = self.read(item)
-        id, created_at = said.id, said.created_at
+    def origin(self, item: Json, said: Said) -> dict[str, Json]:
+        """What a message that was loaded from an item keeps of it."""
         origin = {"dialect": self.family, "format": self.name, "item": item}
         if said.unsaid:
             origin["unsaid"] = list(said.unsaid)
+            if said.within is not None:
+                origin["within"] = said.within
+        return origin
+
+    def _load(self, item: Json) -> Message:
+        said = self.read(item)
+        id, created_at = said.id, said.created_at
         extra: dict[str, Json] = {}
         if id is not None:
             extra["id"] = id
         if created_at is not None:
             extra["created_at"] = created_at.isoformat()
-        extra[ORIGIN] = origin
+        extra[ORIGIN] = self.origin(item, said)
         role, parts = said.role, said.parts
         return Message.read(role, parts, extra, id=id, created_at=created_at, family=self.family)
 
+    def _spoken(self, messages: Sequence[Message]) -> Sequence[Message]:
+        """The messages with anything to write: of others' empty ones only the turns of a user."""
+        return [
+            message
+            for message in messages
+            if message.parts or message.role == "user" or message.family == self.family
+        ]
+
     def _is_kept(self, message: Message) -> bool:
         """Whether the item that a message came from still says what the message does."""
-        origin: Any = message.extra.get(ORIGIN)
-        if message.family != self.family or origin.get("format") != self.name:
+        if message.family != self.family:
             return False
+        origin: Any = message.extra[ORIGIN]
+        if origin.get("format") != self.name:
+            return False
+        if is_loaded(message):
+            return True
         try:
             said = self.read(origin.get("item"))
         except InvalidError:
@@ -126,21 +148,77 @@ class Codec(ABC):
         # Compared as text: to Python 1 is True.
         return _spelled(said.parts) == _spelled(message.parts)
 
+    def _write(self, messages: Sequence[Message], out: Output) -> None:
+        """Write messages anew. What a stored one says of its origin is not taken on trust."""
+        if all(message.family != self.family or is_loaded(message) for message in messages):
+            self.write(self._spoken(messages), out)
+        else:
+            mark = out.mark()
+            try:
+                messages = [self._checked(message) for message in messages]
+                self.write(self._spoken(messages), out)
+                # Members that another has put into parts of ours may have spoiled the items.
+                for item in out.converted()[mark.items :]:
+                    self.read(item)
+            except (AttributeError, LookupError, TypeError, ValueError):
+                out.back_to(mark)
+                messages = [self._disowned(message) for message in messages]
+                self.write(self._spoken(messages), out)
+        out.report_unsaid(messages)
+
+    def _checked(self, message: Message) -> Message:
+        """The message with an origin that is true; without one where its item cannot be read."""
+        if message.family != self.family or is_loaded(message):
+            return message
+        origin: Any = message.extra[ORIGIN]
+        true: dict[str, Json] = {"dialect": self.family}
+        # What healing has made names its family only.
+        if "item" in origin:
+            format = origin.get("format")
+            reader = dialects.find(format)
+            if not isinstance(reader, Codec) or reader.family != self.family:
+                return self._disowned(message)
+            try:
+                true = reader.origin(origin["item"], reader.read(origin["item"]))
+            except InvalidError:
+                return self._disowned(message)
+            true["format"] = format
+        return message if origin == true else with_extra(message, {**message.extra, ORIGIN: true})
+
+    def _disowned(self, message: Message) -> Message:
+        if message.family != self.family:
+            return message
+        extra = {name: value for name, value in message.extra.items() if name != ORIGIN}
+        return with_extra(message, extra)
+
 
 def _spelled(parts: Iterable[Part]) -> str:
     return jsontext.encode([wire.part_to_json(part) for part in parts], overflow=True)
 
 
+class Mark(NamedTuple):
+    """How much was written at some moment."""
+
+    items: int
+    losses: int
+    system: int
+    names: set[str]
+
+
 class Output:
     """Where a dialect writes: the items so far, where each comes from, and what was lost."""
 
-    def __init__(self, family: str, losses: Mapping[str, str]) -> None:
+    def __init__(
+        self, family: str, losses: Mapping[str, str], messages: Iterable[Message] = ()
+    ) -> None:
         self._family = family
         self._declared = losses
         self._items: list[Json] = []
         self._sources: list[tuple[str | None, ...]] = []
         self._losses: list[Loss] = []
-        self._names: dict[str, int] = {}
+        self._names: set[str] = set()
+        self._counts: dict[str, int] = {}
+        self._ids = {message.id for message in messages}
         self.system: list[str] = []
 
     @property
@@ -152,6 +230,24 @@ class Output:
         """Write the next item, made of these messages."""
         self._items.append(item)
         self._sources.append(tuple([message.id for message in sources]))
+
+    def keep(self, message: Message) -> None:
+        """Write the item that a message came from."""
+        self.add(message.extra[ORIGIN]["item"], (message,))
+        if message.id is not None:
+            self._names.add(message.id)
+        if not is_loaded(message):
+            self._report_members(message)
+
+    def mark(self) -> Mark:
+        """What `back_to` needs to take back all that is written from here on."""
+        return Mark(len(self._items), len(self._losses), len(self.system), set(self._names))
+
+    def back_to(self, mark: Mark) -> None:
+        """Take back what was written and reported since."""
+        del self._items[mark.items :], self._sources[mark.items :]
+        del self._losses[mark.losses :], self.system[mark.system :]
+        self._names = mark.names
 
     def lost(self, placed: Placed, what: str, name: str | None = None) -> None:
         """Report what is not said of a part; `what` is one of the dialect's losses."""
@@ -181,11 +277,9 @@ class Output:
         if self.is_own(placed):
             return members
         for name, value in members.items():
-            if value is not None and _USUAL.get(name) != value:
+            if not _is_nothing(value) and _USUAL.get(name) != value:
                 self.lost(placed, EXTRA, name)
         return {}
-
-    extra = given
 
     def raw(self, placed: Placed) -> Any:
         """The value of a raw part that this dialect has read; else None, and it is reported."""
@@ -202,29 +296,35 @@ class Output:
         return {name: item[name] for name in names if name in item}
 
     def report_unsaid(self, messages: Sequence[Message]) -> None:
-        """Report the members of messages that only another dialect knows."""
+        """Report the members of messages that only another dialect knows, or an app."""
         for message in messages:
-            if message.family == self._family:
-                continue
-            item, names = _unsaid(message)
-            for name in names:
-                if item.get(name) is not None:
-                    self.lost_of(message, None, EXTRA, name)
-            for name in message.extra:
-                if name not in _KNOWN:
-                    self.lost_of(message, None, EXTRA, name)
+            if message.family != self._family:
+                item, names = _unsaid(message)
+                for name in names:
+                    if not _is_nothing(item.get(name)):
+                        self.lost_of(message, None, EXTRA, name)
+            self._report_members(message)
+
+    def _report_members(self, message: Message) -> None:
+        for name in message.extra:
+            if name not in _KNOWN:
+                self.lost_of(message, None, EXTRA, name)
 
     def name(self, message: Message) -> str:
-        """An id for an item made of this message: its own, and after that with a number."""
-        id = whole = message.id or f"item-{len(self._items) + 1}"
-        if len(whole) > _MAX_NAME and whole in self._names:
-            id = whole = f"item-{len(self._items) + 1}"
-        count = self._names.get(whole, 0)
-        while id in self._names:
-            count += 1
-            id = f"{whole}.{count + 1}"
-        self._names[id] = 0
-        self._names[whole] = count
+        """An id for an item made of this message: its own, and after that with a number.
+
+        No two items get the same, and none gets that of another message.
+        """
+        id = message.id
+        if id is None or id in self._names:
+            if id is None or len(id) > _MAX_NAME:
+                id = f"item-{len(self._items) + 1}"
+            whole, count = id, self._counts.get(id, 0)
+            while id in self._names or id in self._ids:
+                count += 1
+                id = f"{whole}.{count + 1}"
+            self._counts[whole] = count
+        self._names.add(id)
         return id
 
     def converted(self) -> Converted:
@@ -237,7 +337,12 @@ class Output:
         )
 
 
-# What says no more than its absence does, like a null.
+def _is_nothing(value: Json) -> bool:
+    """Whether a member with this value says no more than its absence does."""
+    return value is None or value == [] or value == {}
+
+
+# What says no more than its absence does either.
 _USUAL: Final[Mapping[str, Json]] = {"state": "done"}
 # A number behind a longer one could make it longer than an id may be.
 _MAX_NAME: Final = 100
@@ -251,4 +356,8 @@ def _unsaid(message: Message) -> tuple[dict[str, Json], list[str]]:
     item, names = origin.get("item"), origin["unsaid"]
     if not isinstance(item, dict) or not isinstance(names, list):
         return {}, []
+    within = origin.get("within")
+    inner = item.get(within) if isinstance(within, str) else None
+    if isinstance(inner, dict):
+        item = {**inner, **item}
     return item, [name for name in names if isinstance(name, str)]

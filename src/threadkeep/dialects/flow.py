@@ -9,7 +9,7 @@ exchanges, formats with finer ones take a step apart.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple, get_args
 
 from threadkeep.values.message import ORIGIN as ORIGIN
@@ -18,6 +18,7 @@ from threadkeep.values.parts import (
     ApprovalPart,
     DataPart,
     FilePart,
+    Json,
     Part,
     RawPart,
     ReasoningPart,
@@ -51,11 +52,6 @@ class Step:
     role: Role
     placed: list[Placed]
     messages: list[Message]
-
-
-def family_of(message: Message) -> str | None:
-    """The dialect of the native item that a message was loaded from; None where there is none."""
-    return message.family
 
 
 def steps(messages: Sequence[Message], family: str, *, apart: bool = True) -> list[Step]:
@@ -108,12 +104,42 @@ def sources_of(listed: Sequence[Step]) -> list[Message]:
     return list({id(message): message for step in listed for message in step.messages}.values())
 
 
+def named(messages: list[Message], before: Sequence[Message]) -> list[Message]:
+    """The messages; results that do not name their tool do, where the call stands in `before`."""
+    names = {
+        part.call_id: part.name
+        for message in before
+        for part in message.parts
+        if isinstance(part, ToolCallPart)
+    }
+    return [_named(message, names) for message in messages] if names else messages
+
+
+def _named(message: Message, names: Mapping[str, str]) -> Message:
+    made: list[Part] = []
+    for part in message.parts:
+        if isinstance(part, ToolResultPart) and part.name is None and part.call_id in names:
+            part = replace(part, name=names[part.call_id])
+        made.append(part)
+    if all(a is b for a, b in zip(made, message.parts, strict=True)):
+        return message
+    return with_extra(message, message.extra, made)
+
+
+def with_extra(
+    message: Message, extra: Mapping[str, Json], parts: Sequence[Part] | None = None
+) -> Message:
+    """The message with other members in its payload, and with other parts where they are given."""
+    listed = message.parts if parts is None else parts
+    return Message.read(message.role, listed, extra, id=message.id, created_at=message.created_at)
+
+
 def _continues(last: Step, step: Step, family: str) -> bool:
     if last.role not in _ANSWER or step.role not in _ANSWER:
         return False
     if last.messages[-1] is step.messages[0]:
         return True
-    if family_of(last.messages[-1]) == family_of(step.messages[0]) == family:
+    if last.messages[-1].family == step.messages[0].family == family:
         return False
     return "tool" in (last.role, step.role)
 
@@ -123,7 +149,7 @@ _ANSWER: Final = ("assistant", "tool")
 
 def _joins(last: Step, placed: list[Placed], message: Message, family: str) -> bool:
     before = last.messages[-1]
-    if before is message or family_of(before) == family_of(message) == family:
+    if before is message or before.family == message.family == family:
         return False
     if last.role == "tool" or not last.placed:
         return last.role == "tool"

@@ -7,6 +7,7 @@ fields it is depends on the provider. Its adapter for AG-UI writes the same memb
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from threadkeep.dialects.codec import Output
@@ -15,7 +16,7 @@ from threadkeep.dialects.reading import input_of, kept
 from threadkeep.dialects.writing import arguments_of
 from threadkeep.values import jsontext
 from threadkeep.values.message import Message
-from threadkeep.values.parts import Json, ReasoningPart
+from threadkeep.values.parts import FilePart, Json, ReasoningPart
 
 _PROVIDERS: Final[Mapping[str, str]] = {
     "openai-codex": "openai",
@@ -99,6 +100,12 @@ def wild_type(kind: str) -> str | None:
     return f"{kind}/*" if kind in ("image", "audio", "video") else None
 
 
+def with_kind(part: FilePart, kind: str) -> FilePart:
+    """The file; as of that kind where nothing tells its media type, not even its data: URL."""
+    wild = None if part.media_type else wild_type(kind)
+    return part if wild is None else replace(part, media_type=wild)
+
+
 def is_wild(media_type: str) -> bool:
     """Whether this is no media type, but only the kind of one."""
     return media_type.endswith("/*")
@@ -117,7 +124,7 @@ def json_text(input: Json) -> str:
     return arguments_of(input)
 
 
-def own_item(message: Message, family: str) -> Mapping[str, Any]:
+def own_item(message: Message, family: str) -> dict[str, Any]:
     """The native item that a message was loaded from; empty where it is of another format."""
     origin = message.extra.get(ORIGIN)
     if not isinstance(origin, dict) or origin.get("dialect") != family:

@@ -11,10 +11,10 @@ from dataclasses import replace
 from typing import Any, Final
 
 from threadkeep.dialects.codec import Output
-from threadkeep.dialects.flow import ORIGIN, Placed
+from threadkeep.dialects.flow import Placed
+from threadkeep.dialects.media import sniff
 from threadkeep.dialects.reading import file_of, kept
 from threadkeep.dialects.writing import url_of
-from threadkeep.values.message import Message
 from threadkeep.values.parts import FilePart, Json, SourcePart
 
 ANY_IMAGE: Final = "image/*"
@@ -78,7 +78,10 @@ def data_url(part: FilePart) -> str | None:
     """The data URL of a file, None where its data is not at hand."""
     if part.data is None and part.url is not None and part.url[:5].lower() != "data:":
         return None
-    return url_of(part if part.data is None else replace(part, url=None))
+    if part.data is not None:
+        known = sniff(part.data) if part.media_type == ANY_IMAGE else None
+        part = replace(part, url=None, media_type=known or part.media_type)
+    return url_of(part)
 
 
 def name_of(part: FilePart) -> str:
@@ -128,9 +131,3 @@ def annotation_of(part: SourcePart) -> dict[str, Json] | None:
         return None
     said = {where: found} if title is None else {where: found, called: title}
     return {"type": kind, **said, **{name: rest[name] for name in rest if name != "type"}}
-
-
-def origin_of(message: Message, family: str) -> dict[str, Json]:
-    """The native item that a message of this dialect was loaded from; empty for all others."""
-    item = message.extra[ORIGIN].get("item") if message.family == family else None
-    return item if isinstance(item, dict) else {}

@@ -113,9 +113,14 @@ _TAKEN: Final[Mapping[type[Any], frozenset[str]]] = {
 
 
 def input_of(arguments: Json) -> Json:
-    """The input that arguments as JSON text say; what is no JSON stays the text it is."""
+    """The input that arguments as JSON text say; what is no JSON stays the text it is.
+
+    An empty text is no input: so some models call a tool that takes none.
+    """
     if not isinstance(arguments, str):
         return arguments
+    if not arguments:
+        return None
     try:
         return jsontext.decode(arguments)
     except InvalidError:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from threadkeep.values.ids import MAX_ID_BYTES
 from threadkeep.values.message import Message
 from threadkeep.values.parts import (
+    ApprovalPart,
     DataPart,
     FilePart,
     Json,
@@ -95,22 +96,32 @@ def bad_ids() -> SearchStrategy[object]:
 
 
 def parts() -> SearchStrategy[Part]:
-    """Every type of part, with hostile content and unknown members."""
+    """Every type of part with all its fields, hostile content and unknown members."""
+    plain = _plain_parts()
+    return plain | _contents(plain | _contents(plain))
+
+
+def _plain_parts() -> SearchStrategy[Part]:
     text, value, extra = strings(), json_values(max_leaves=4), _extra()
-    maybe = st.none() | text
-    answers: SearchStrategy[Part] = st.builds(
-        ToolResultPart, ids(), value, maybe, st.none() | st.booleans(), extra=extra
-    )
+    maybe, yes = st.none() | text, st.none() | st.booleans()
+    provider = st.sampled_from([None, "anthropic", "openai", "google"]) | text
     return st.one_of(
-        st.builds(TextPart, text, extra=extra),
-        st.builds(ReasoningPart, text, maybe, maybe, extra=extra),
-        st.builds(ToolCallPart, ids(), text, value, extra=extra),
-        answers,
-        st.builds(FilePart, maybe, maybe, maybe, maybe, maybe, extra=extra),
-        st.builds(SourcePart, maybe, maybe, maybe, extra=extra),
-        st.builds(DataPart, text, value, extra=extra),
+        st.builds(TextPart, text, st.sampled_from([None, "system"]) | text, extra),
+        st.builds(ReasoningPart, text, maybe, maybe, maybe, provider, extra),
+        st.builds(ToolCallPart, ids(), text, value, yes, extra),
+        st.builds(ToolResultPart, ids(), value, maybe, yes, yes, st.none(), yes, extra),
+        st.builds(ApprovalPart, ids(), st.none() | ids(), yes, maybe, extra),
+        st.builds(FilePart, maybe, maybe, maybe, maybe, maybe, extra),
+        st.builds(SourcePart, maybe, maybe, maybe, maybe, maybe, extra),
+        st.builds(DataPart, text, value, extra),
         st.builds(RawPart, value),
     )
+
+
+def _contents(inner: SearchStrategy[Part]) -> SearchStrategy[Part]:
+    content = st.lists(inner, max_size=3).map(tuple)
+    name, yes = st.none() | strings(), st.none() | st.booleans()
+    return st.builds(ToolResultPart, ids(), st.none(), name, yes, yes, content, yes, _extra())
 
 
 def messages() -> SearchStrategy[Message]:

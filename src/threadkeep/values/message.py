@@ -27,9 +27,10 @@ _set = object.__setattr__
 class _Seen:
     """Room for what was read of a payload, beside the fields of a value."""
 
-    __slots__ = ("_family", "_seen")
+    __slots__ = ("_family", "_loaded", "_seen")
     _seen: tuple[tuple[Part, ...], Mapping[str, Json]]
     _family: str | None
+    _loaded: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,10 @@ class Message(_Seen):
 
     @property
     def payload(self) -> Json:
-        """The payload decoded, anew at each call; duplicate keys fall together, `json` has them."""
+        """The payload decoded, anew at each call; duplicate keys fall together, `json` has them.
+
+        A message that a dialect has just loaded shares the values in it: they must not change.
+        """
         try:
             text = _TEXT.__get__(self)
         except AttributeError:  # not written yet
@@ -146,7 +150,7 @@ class Message(_Seen):
     ) -> Message:
         """What `of` makes, of values that were read from JSON: they may hold infinities.
 
-        `family` is the dialect that `extra` names as their origin.
+        `family` is given by the dialect that has just read them from the item in `extra`.
 
         The text is written when it is first asked for; the values must not change until then.
         """
@@ -155,6 +159,7 @@ class Message(_Seen):
         _set(made, "_seen", (tuple(parts), extra))
         if family is not None:
             _set(made, "_family", family)
+            _set(made, "_loaded", family)
         return made
 
     if not TYPE_CHECKING:
@@ -186,6 +191,11 @@ class Message(_Seen):
     def tool(cls, parts: Sequence[Part], *, id: str | None = None) -> Message:
         """Tool results; `Message.of` takes the rest."""
         return cls.of("tool", parts, id=id)
+
+
+def is_loaded(message: Message) -> bool:
+    """Whether a dialect made this very object of a native item: what it says of that is true."""
+    return getattr(message, "_loaded", None) is not None
 
 
 def stamp(message: Message, id: str | None, created_at: datetime | None) -> Message:

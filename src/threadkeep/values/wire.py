@@ -85,7 +85,7 @@ def part_to_json(part: Part) -> dict[str, Json]:
         if value is not None:
             members[name] = value
     if isinstance(part, ToolResultPart) and part.content is not None:
-        members["content"] = [part_to_json(inner) for inner in part.content]
+        members["content"] = list(map(part_to_json, part.content))
     for name, value in part.extra.items():
         members.setdefault(name, value)
     return members
@@ -109,7 +109,8 @@ def part_from_json(value: Json) -> Part:
     known = {name: item for name, item in value.items() if name in fields and item is not None}
     extra = {name: item for name, item in value.items() if name not in known and name != "type"}
     if kind == "tool_result" and "content" in known:
-        known["content"] = tuple(part_from_json(inner) for inner in known["content"])
+        # By `map`, which takes no frame of its own: results may stand in results.
+        known["content"] = tuple(map(part_from_json, known["content"]))
     part: Part = _KINDS[kind](**known, extra=extra)
     return part
 

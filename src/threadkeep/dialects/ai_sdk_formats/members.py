@@ -103,9 +103,14 @@ def _translated(placed: Placed, out: Output, kin: Mapping[str, str]) -> dict[str
         known = kin.get(name)
         if known is not None and _FITS.get(known, is_metadata)(value):
             members.setdefault(known, value)
-        elif value is not None and value is not apart:
+        elif value is not None and value is not apart and (name, value) != ("state", "done"):
             out.lost(placed, EXTRA, name)
     return members
+
+
+def is_text(value: Json) -> bool:
+    """Whether a member is a text, or is not there."""
+    return value is None or isinstance(value, str)
 
 
 def is_metadata(value: Json) -> TypeGuard[dict[str, dict[str, Json]]]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from threadkeep.dialects.ai_sdk_formats import reasoning
 from threadkeep.dialects.ai_sdk_formats.files import file_from, image_type
-from threadkeep.dialects.ai_sdk_formats.members import left
+from threadkeep.dialects.ai_sdk_formats.members import is_text, left
 from threadkeep.dialects.ai_sdk_formats.outputs import read_output
 from threadkeep.dialects.reading import NATIVE
 from threadkeep.values.parts import (
@@ -58,18 +58,13 @@ def _reasoning(block: _Block, role: str) -> Part | None:  # noqa: ARG001
     text = block.get("text")
     if not isinstance(text, str):
         return None
-    signed = reasoning.read(block.get("providerOptions"))
     extra = left(ReasoningPart, block, _REASONING)
-    if signed.rest is not None:
-        extra["providerOptions"] = signed.rest
-    return ReasoningPart(
-        text, signed.signature, signed.encrypted, signed.id, signed.provider, extra
-    )
+    return reasoning.part_of(text, block.get("providerOptions"), extra, "providerOptions")
 
 
 def _image(block: _Block, role: str) -> Part | None:  # noqa: ARG001
     media_type, image = block.get("mediaType"), block.get("image")
-    if not _is_text(media_type):
+    if not is_text(media_type):
         return None
     if media_type is None and not (isinstance(image, str) and image[:5].lower() == "data:"):
         media_type = image_type(image)
@@ -78,7 +73,7 @@ def _image(block: _Block, role: str) -> Part | None:  # noqa: ARG001
 
 def _file(block: _Block, role: str) -> Part | None:  # noqa: ARG001
     media_type, name = block.get("mediaType"), block.get("filename")
-    if not (isinstance(media_type, str) and _is_text(name)):
+    if not (isinstance(media_type, str) and is_text(name)):
         return None
     extra = left(FilePart, block, _FILE)
     return file_from(block.get("data"), media_type=media_type, name=name, extra=extra)
@@ -109,20 +104,16 @@ def _result(block: _Block, role: str) -> Part | None:
 
 def _request(block: _Block, role: str) -> Part | None:  # noqa: ARG001
     id, call_id, reason = (block.get(key) for key in ("approvalId", "toolCallId", "reason"))
-    if not (isinstance(id, str) and isinstance(call_id, str) and _is_text(reason)):
+    if not (isinstance(id, str) and isinstance(call_id, str) and is_text(reason)):
         return None
     return ApprovalPart(id, call_id, None, reason, left(ApprovalPart, block, _REQUEST))
 
 
 def _response(block: _Block, role: str) -> Part | None:  # noqa: ARG001
     id, approved, reason = (block.get(key) for key in ("approvalId", "approved", "reason"))
-    if not (isinstance(id, str) and isinstance(approved, bool) and _is_text(reason)):
+    if not (isinstance(id, str) and isinstance(approved, bool) and is_text(reason)):
         return None
     return ApprovalPart(id, None, approved, reason, left(ApprovalPart, block, _RESPONSE))
-
-
-def _is_text(value: Json) -> bool:
-    return value is None or isinstance(value, str)
 
 
 def _is_flag(value: Json) -> bool:

@@ -50,6 +50,16 @@ def read(metadata: Json) -> Signed:
     return Signed(rest=metadata)
 
 
+def part_of(text: str, metadata: Json, extra: dict[str, Json], name: str) -> ReasoningPart:
+    """Reasoning with what its metadata say; what is left of them goes to `extra` by that name."""
+    signed = read(metadata)
+    if signed.rest is not None:
+        extra[name] = signed.rest
+    return ReasoningPart(
+        text, signed.signature, signed.encrypted, signed.id, signed.provider, extra
+    )
+
+
 def write(placed: Placed, rest: Json, out: Output) -> Json:
     """The metadata of reasoning, None where there are none.
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from threadkeep.dialects.ai_sdk_formats import reasoning
-from threadkeep.dialects.ai_sdk_formats.members import is_reference, left
+from threadkeep.dialects.ai_sdk_formats.members import is_reference, is_text, left
 from threadkeep.dialects.flow import STEP
 from threadkeep.dialects.reading import file_of
 from threadkeep.values.parts import (
@@ -75,18 +75,13 @@ def _reasoning(block: _Block) -> Part | None:
     text = block.get("text")
     if not isinstance(text, str):
         return None
-    signed = reasoning.read(block.get("providerMetadata"))
     extra = left(ReasoningPart, block, _REASONING)
-    if signed.rest is not None:
-        extra["providerMetadata"] = signed.rest
-    return ReasoningPart(
-        text, signed.signature, signed.encrypted, signed.id, signed.provider, extra
-    )
+    return reasoning.part_of(text, block.get("providerMetadata"), extra, "providerMetadata")
 
 
 def _file(block: _Block) -> Part | None:
     url, media_type, name = block.get("url"), block.get("mediaType"), block.get("filename")
-    if not (isinstance(url, str) and isinstance(media_type, str) and _is_text(name)):
+    if not (isinstance(url, str) and isinstance(media_type, str) and is_text(name)):
         return None
     extra = left(FilePart, block, _FILE)
     reference = block.get("providerReference")
@@ -100,7 +95,7 @@ def _file(block: _Block) -> Part | None:
 
 def _source(block: _Block) -> Part | None:
     source_id, url, title = block.get("sourceId"), block.get("url"), block.get("title")
-    if not (isinstance(source_id, str) and isinstance(url, str) and _is_text(title)):
+    if not (isinstance(source_id, str) and isinstance(url, str) and is_text(title)):
         return None
     return SourcePart(source_id, url, title, extra=left(SourcePart, block, _SOURCE))
 
@@ -108,7 +103,7 @@ def _source(block: _Block) -> Part | None:
 def _document(block: _Block) -> Part | None:
     said = [block.get(name) for name in ("sourceId", "title", "mediaType")]
     name = block.get("filename")
-    if not (all(isinstance(one, str) for one in said) and _is_text(name)):
+    if not (all(isinstance(one, str) for one in said) and is_text(name)):
         return None
     source_id, title, media_type = said
     extra = left(SourcePart, block, _DOCUMENT)
@@ -145,6 +140,8 @@ def _tool(block: _Block, name: Json, parts: list[Part]) -> None:
     extra = left(ToolCallPart, block, said)
     if state == "input-streaming":
         extra["state"] = state
+    if block["type"] == "dynamic-tool":
+        extra["toolName"] = None  # only a mark: the part has the name
     parts.append(ToolCallPart(call_id, name, input, executed, extra))
     if asked is not None:
         parts += _approvals(asked, call_id)
@@ -201,8 +198,8 @@ def _is_approval(approval: _Block) -> bool:
     return (
         isinstance(approval.get("id"), str)
         and (isinstance(approved, bool) or (approved is None and reason is None))
-        and _is_text(reason)
-        and _is_text(approval.get("requestReason"))
+        and is_text(reason)
+        and is_text(approval.get("requestReason"))
     )
 
 
@@ -213,10 +210,6 @@ def _approvals(approval: _Block, call_id: str) -> list[Part]:
     if approved is None:
         return [asked]
     return [asked, ApprovalPart(id, call_id, approved, approval.get("reason"))]
-
-
-def _is_text(value: Json) -> bool:
-    return value is None or isinstance(value, str)
 
 
 _READERS: Final[Mapping[str, Callable[[_Block], Part | None]]] = {

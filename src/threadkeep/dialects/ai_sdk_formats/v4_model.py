@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from threadkeep.dialects.ai_sdk_formats import reasoning
 from threadkeep.dialects.ai_sdk_formats.files import file_from, image_type
-from threadkeep.dialects.ai_sdk_formats.members import add_old, left
+from threadkeep.dialects.ai_sdk_formats.members import add_old, is_text, left
 from threadkeep.dialects.codec import Said
 from threadkeep.dialects.reading import object_of
 from threadkeep.values.errors import InvalidError
@@ -80,17 +80,13 @@ def _text(block: _Block) -> Part | None:
 
 def _reasoning(block: _Block) -> Part | None:
     text, signature = block.get("text"), block.get("signature")
-    if not (isinstance(text, str) and _is_text(signature)):
+    if not (isinstance(text, str) and is_text(signature)):
         return None
     extra = _left(ReasoningPart, block, _REASONING - set(_OPTIONS))
     if signature is not None:  # only Anthropic signed then
         return ReasoningPart(text, signature, provider="anthropic", extra=extra)
-    signed = reasoning.read(extra.pop("providerOptions", None))
-    if signed.rest is not None:
-        extra["providerOptions"] = signed.rest
-    return ReasoningPart(
-        text, signed.signature, signed.encrypted, signed.id, signed.provider, extra
-    )
+    metadata = extra.pop("providerOptions", None)
+    return reasoning.part_of(text, metadata, extra, "providerOptions")
 
 
 def _redacted(block: _Block) -> Part | None:
@@ -105,7 +101,7 @@ def _image(block: _Block) -> Part | None:
     # In a message the image stands in `image`, in a result's content in `data`.
     image = block.get("image" if "image" in block else "data")
     media_type = block.get("mimeType")
-    if not _is_text(media_type) or ("image" in block and "data" in block):
+    if not is_text(media_type) or ("image" in block and "data" in block):
         return None
     if media_type is None and not (isinstance(image, str) and image[:5].lower() == "data:"):
         media_type = image_type(image)
@@ -114,7 +110,7 @@ def _image(block: _Block) -> Part | None:
 
 def _file(block: _Block) -> Part | None:
     media_type, name = block.get("mimeType"), block.get("filename")
-    if not (isinstance(media_type, str) and _is_text(name)):
+    if not (isinstance(media_type, str) and is_text(name)):
         return None
     extra = _left(FilePart, block, _FILE)
     return file_from(block.get("data"), media_type=media_type, name=name, extra=extra)
@@ -144,10 +140,6 @@ def _result(block: _Block) -> Part | None:
         add_old(extra, {"result": block["result"]})
     items = tuple(_read(item) for item in content)
     return ToolResultPart(call_id, None, name, failed, content=items, extra=extra)
-
-
-def _is_text(value: Json) -> bool:
-    return value is None or isinstance(value, str)
 
 
 _READERS: Final[Mapping[str, Callable[[_Block], Part | None]]] = {

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from threadkeep.dialects.ai_sdk_formats.files import file_from
-from threadkeep.dialects.ai_sdk_formats.members import add_old, left
+from threadkeep.dialects.ai_sdk_formats.members import add_old, is_text, left
 from threadkeep.dialects.codec import Said
 from threadkeep.dialects.flow import STEP
 from threadkeep.dialects.reading import file_of, id_of, object_of, read_time
@@ -138,7 +138,7 @@ def _attachment(value: Json) -> Part | None:
     if not isinstance(value, dict):
         return None
     url, media_type, name = (value.get(key) for key in ("url", "contentType", "name"))
-    if not (isinstance(url, str) and _is_text(media_type) and _is_text(name)):
+    if not (isinstance(url, str) and is_text(media_type) and is_text(name)):
         return None
     extra = left(FilePart, value, _ATTACHMENT)
     return file_of(url, media_type=media_type, name=name, extra=extra)
@@ -179,7 +179,7 @@ def _detail(value: Json) -> ReasoningPart | None:
         return ReasoningPart("", encrypted=data, provider="anthropic")
     if value.get("type") != "text" or not value.keys() <= {"type", "text", "signature"}:
         return None
-    if not (isinstance(text, str) and _is_text(signature)):
+    if not (isinstance(text, str) and is_text(signature)):
         return None
     provider = None if signature is None else "anthropic"
     return ReasoningPart(text, signature, provider=provider)
@@ -223,14 +223,14 @@ def _source(block: _Block) -> list[Part] | None:
     if not isinstance(source, dict) or source.get("sourceType") != "url" or len(block) != 2:
         return None
     id, url, title = (source.get(key) for key in ("id", "url", "title"))
-    if not (isinstance(id, str) and isinstance(url, str) and _is_text(title)):
+    if not (isinstance(id, str) and isinstance(url, str) and is_text(title)):
         return None
     return [SourcePart(id, url, title, extra=left(SourcePart, source, _SOURCE))]
 
 
 def _file(block: _Block) -> list[Part] | None:
     media_type, name = block.get("mimeType"), block.get("filename")
-    if not (isinstance(media_type, str) and _is_text(name)):
+    if not (isinstance(media_type, str) and is_text(name)):
         return None
     extra = left(FilePart, block, _FILE)
     file = file_from(block.get("data"), media_type=media_type, name=name, extra=extra)
@@ -239,10 +239,6 @@ def _file(block: _Block) -> list[Part] | None:
 
 def _step(block: _Block) -> list[Part] | None:
     return [STEP] if len(block) == 1 else None
-
-
-def _is_text(value: Json) -> bool:
-    return value is None or isinstance(value, str)
 
 
 def _take(names: list[str], name: str) -> None:

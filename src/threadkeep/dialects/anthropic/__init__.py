@@ -27,6 +27,10 @@ _ROLES: Final[Mapping[str, Role]] = {
     "system": "system",
 }
 _SAID: Final = frozenset({"role", "content", "id"})
+_ABOUT: Final = frozenset(
+    {"diagnostics", "model", "stop_details", "stop_reason", "stop_sequence", "usage"}
+)
+"""What a response tells of how it was made: it stays with the stored row, and is no loss."""
 
 
 class _Anthropic(Codec):
@@ -98,7 +102,7 @@ _CANONICAL: Final[Mapping[str, Role]] = {**_ROLES, "tool": "tool"}
 def _is_unsaid(name: str, value: Json) -> bool:
     if name == "type":
         return False
-    return value is not None and name not in _SAID
+    return value is not None and name not in _SAID and name not in _ABOUT
 
 
 def _goes_on(before: Step, step: Step) -> bool:

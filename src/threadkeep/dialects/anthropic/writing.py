@@ -161,7 +161,7 @@ def _file(part: FilePart, placed: Placed, out: Output) -> list[Block]:
         is_said = name == kind or (name == "url" and kind == "data" and part.data is None)
         if not is_said and getattr(part, name) is not None:
             out.lost(placed, EXTRA, name)
-    if part.media_type is not None and part.media_type != said:
+    if part.media_type not in (None, said, ANY_IMAGE):
         out.lost(placed, "file.media_type")
     if part.name is not None:
         if block["type"] == "document":

@@ -129,6 +129,9 @@ def _call(block: dict[str, Any]) -> list[Part] | None:
     if isinstance(block.get("args"), dict):
         input = block["args"]
         said.append("args")
+        text = block.get("argsText")
+        if isinstance(text, str) and input_of(text) == input:
+            said.append("argsText")
     elif isinstance(block.get("argsText"), str):
         input = input_of(block["argsText"])
         said.append("argsText")

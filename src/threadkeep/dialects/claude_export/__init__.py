@@ -61,6 +61,8 @@ class _ClaudeExport(Codec):
             said.add("created_at")
         if item.get("text") == text_of(parts):
             said.add("text")
+        if time is not None and item.get("updated_at") == item["created_at"]:
+            said.add("updated_at")
         unsaid = [name for name in item if name not in said]
         return Said(role, parts, id=id, created_at=time, unsaid=unsaid)
 
@@ -84,6 +86,8 @@ def _role(role: Role, parts: Sequence[Part]) -> Role:
 def _ours(kind: type[Any], block: dict[str, Any]) -> dict[str, Any]:
     """The members of a block that have the name and the type of a field that Claude lacks."""
     wanted = writing.FIELDS[kind]
+    if wanted.keys().isdisjoint(block):
+        return {}
     return {name: block[name] for name in wanted if isinstance(block.get(name), wanted[name])}
 
 
@@ -93,7 +97,7 @@ def _parts(item: dict[str, Any]) -> list[Part]:
     parts: list[Part] = [] if blocks or not isinstance(text, str) or not text else [TextPart(text)]
     open_calls: list[ToolCallPart] = []
     for place, block in enumerate(blocks):
-        parts.append(_part(block, f"{item.get('uuid')}:{place}", open_calls))
+        parts.append(_part(block, item.get("uuid"), place, open_calls))
     for where, read in (("attachments", _attachment), ("files", _file)):
         listed = item.get(where)
         if isinstance(listed, list):
@@ -103,8 +107,8 @@ def _parts(item: dict[str, Any]) -> list[Part]:
     return parts
 
 
-def _part(block: Json, name: str, open_calls: list[ToolCallPart]) -> Part:
-    """The part a block is; `name` serves as the id of a call that has none."""
+def _part(block: Json, uuid: str | None, place: int, open_calls: list[ToolCallPart]) -> Part:
+    """The part a block is; `uuid` and place serve as the id of a call that has none."""
     part: Part | None = None
     kind = block.get("type") if isinstance(block, dict) else None
     if kind == "text":
@@ -112,7 +116,7 @@ def _part(block: Json, name: str, open_calls: list[ToolCallPart]) -> Part:
     elif kind == "thinking":
         part = _thinking(block)
     elif kind == "tool_use":
-        part = _call(block, name, open_calls)
+        part = _call(block, uuid, place, open_calls)
     elif kind == "tool_result":
         part = _result(block, open_calls)
     elif kind in _OURS:
@@ -139,13 +143,16 @@ def _thinking(block: dict[str, Any]) -> ReasoningPart | None:
     return ReasoningPart(text, signature, **ours, extra=extra)
 
 
-def _call(block: dict[str, Any], name: str, open_calls: list[ToolCallPart]) -> ToolCallPart | None:
+def _call(
+    block: dict[str, Any], uuid: str | None, place: int, open_calls: list[ToolCallPart]
+) -> ToolCallPart | None:
     id, tool = block.get("id"), block.get("name")
-    if not isinstance(id, str | None) or not isinstance(tool, str):
+    if not (id is None or isinstance(id, str)) or not isinstance(tool, str):
         return None
     ours = _ours(ToolCallPart, block)
     extra = kept(ToolCallPart, block, "type", "id", "name", "input", *ours)
-    call = ToolCallPart(name if id is None else id, tool, block.get("input"), **ours, extra=extra)
+    call_id = f"{uuid}:{place}" if id is None else id
+    call = ToolCallPart(call_id, tool, block.get("input"), **ours, extra=extra)
     if id is None:
         open_calls.append(call)
     return call
@@ -154,8 +161,8 @@ def _call(block: dict[str, Any], name: str, open_calls: list[ToolCallPart]) -> T
 def _result(block: dict[str, Any], open_calls: list[ToolCallPart]) -> ToolResultPart | None:
     id, tool, is_error = block.get("tool_use_id"), block.get("name"), block.get("is_error")
     output = block.get("content")
-    right = isinstance(id, str | None) and isinstance(tool, str | None)
-    if not right or not isinstance(is_error, bool | None):
+    right = (id is None or isinstance(id, str)) and (tool is None or isinstance(tool, str))
+    if not right or not (is_error is None or isinstance(is_error, bool)):
         return None
     if id is None:
         # Exports of 2024 have no ids: a result then answers the first open call of its tool.

@@ -78,7 +78,7 @@ def write(exchange: Sequence[Step], out: Output) -> None:
         "content": lists.content,
         "sender": _SENDERS[exchange[0].role],
         "created_at": time,
-        "updated_at": None if own else time,
+        "updated_at": own.get("updated_at") if own else time,
         "attachments": lists.attachments,
         "files": lists.files,
     }
@@ -133,13 +133,13 @@ def _write_call(part: ToolCallPart, placed: Placed, lists: _Lists, out: Output) 
 
 def _write_result(part: ToolResultPart, placed: Placed, lists: _Lists, out: Output) -> None:
     output = part.output
-    if part.content is not None:
+    if part.content:
         output = [
             _inner(Placed(inner, placed.message, placed.place), out)
             for inner in part.content
-            if out.is_own(placed) or not isinstance(inner, RawPart)
-        ]
-        if len(output) < len(part.content):
+            if out.is_own(placed) or isinstance(inner, TextPart | FilePart)
+        ] or None
+        if output is None or len(output) < len(part.content):
             out.lost(placed, RAW)
     block: dict[str, Json] = {"type": "tool_result", "tool_use_id": part.call_id}
     if part.name is not None:

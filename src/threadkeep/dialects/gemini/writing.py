@@ -241,7 +241,8 @@ def _file_item(part: FilePart) -> Object | None:
     names = {} if part.name is None else {"displayName": part.name}
     if data:
         # The API takes no data without its type, nor what is no base64.
-        media_type = media_type or sniff(data)
+        if not media_type or media_type.endswith("/*"):
+            media_type = sniff(data) or media_type
         if media_type and decoded(data) is not None:
             return {"inlineData": {"mimeType": media_type, "data": data, **names}}
     if part.url is None:

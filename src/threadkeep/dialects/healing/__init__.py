@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Literal, get_args
 
-from threadkeep.dialects.flow import Step, family_of, steps
+from threadkeep.dialects.flow import Step, steps
 from threadkeep.dialects.healing import calls, hosted, naming, shapes
 from threadkeep.dialects.healing.messages import Edits
 from threadkeep.dialects.provider_run import take_apart
@@ -63,7 +63,7 @@ def _apart(messages: list[Message], dialect: str, repairs: list[Repair]) -> list
     """Let the system's own messages of a dialect be written as its system text."""
     edits = Edits()
     for message in messages:
-        if message.role == "system" and family_of(message) == dialect:
+        if message.role == "system" and message.family == dialect:
             edits.disown(message)
             repairs.append(Repair(message.id, "system_moved"))
     return edits.apply(messages, inside=False)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from threadkeep.dialects.flow import ORIGIN, Placed, Step, family_of
+from threadkeep.dialects.flow import ORIGIN, Placed, Step
 from threadkeep.dialects.rules import PROVIDERS, openai_items
 from threadkeep.values.message import Message
 from threadkeep.values.parts import Json, ToolCallPart, ToolResultPart
@@ -17,7 +17,7 @@ from threadkeep.values.parts import Json, ToolCallPart, ToolResultPart
 
 def is_own(placed: Placed, dialect: str) -> bool:
     """Whether a part was read by the dialect that it goes to."""
-    return family_of(placed.message) == dialect
+    return placed.message.family == dialect
 
 
 def needs_no_result(call: Placed, at: int, listed: Sequence[Step], dialect: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
-from threadkeep.dialects.flow import ORIGIN, STEP, Placed, family_of
+from threadkeep.dialects.flow import ORIGIN, STEP, Placed
 from threadkeep.values.message import Message
 from threadkeep.values.parts import Json, Part
 
@@ -73,7 +73,8 @@ class Edits:
                 parts += [answer.part for answer in answers]
             elif answers:
                 # What tells that a message marks its steps must be in both of its pieces.
-                marks = [STEP] if STEP in message.parts and place + 1 < len(message.parts) else []
+                marked = STEP in message.parts and place + 1 < len(message.parts)
+                marks: list[Part] = [STEP] if marked else []
                 yield from _message(message, [*parts, *marks], extra)
                 for _, run in groupby(answers, lambda one: (id(one.message), one.place == MADE)):
                     yield _results(list(run))
@@ -107,5 +108,5 @@ def _results(placed: Sequence[Placed]) -> Message:
 
 def _family(message: Message) -> Mapping[str, Json]:
     """What tells that a part of a message comes from its dialect."""
-    family = family_of(message)
+    family = message.family
     return {} if family is None else {ORIGIN: {"dialect": family}}

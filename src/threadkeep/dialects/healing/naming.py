@@ -57,16 +57,12 @@ def rename(listed: Sequence[Step], dialect: str, repairs: list[Repair]) -> Edits
     edits = Edits()
     ids = _Ids(demands)
     within: set[str] = set()
-    named: dict[str, str] = {}
     at = -1
     for one in pairs.calls:
         if one.at != at:
             at, within = one.at, set()
-        # A provider's own ids may come again where it does not mind. Gemini's responses say the
-        # name of the call with their id, so there an id has one name.
+        # A provider's own ids may come again where it does not mind.
         again = not demands.unique and hosted.is_own(one.call, dialect)
-        if again and dialect == "gemini":
-            again = named.setdefault(one.part.call_id, one.part.name) == one.part.name
         id = ids.take(one.part.call_id, within if again else None)
         within.add(id)
         _rename(one, id, _name(one.part.name, demands), edits, repairs)

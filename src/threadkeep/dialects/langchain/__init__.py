@@ -86,18 +86,20 @@ class _LangChain(Codec):
             for name, value in data.items()
             if value and name not in _SAID and _counts(name, value, data)
         ]
-        return Said(role, [part for part, _ in natives(role, data)], _id_of(data), unsaid=unsaid)
+        parts = [part for part, _ in natives(role, data)]
+        return Said(role, parts, _id_of(data), unsaid=unsaid, within="data")
 
     def write(self, messages: Sequence[Message], out: Output) -> None:
         write_messages(messages, self.family, out, natives)
 
 
+# The last three tell how the answer was made, which stays with the stored row.
 _SAID: Final = (
     *("content", "type", "id", "tool_call_id", "status"),
     *("tool_calls", "invalid_tool_calls", "tool_call_chunks"),
+    *("chunk_position", "response_metadata", "usage_metadata"),
 )
 _CALLED: Final = ("tool_calls", "function_call", "reasoning_content")
-_MARKS: Final = ("output_version", "model_provider")
 
 
 def _counts(name: str, value: Json, data: Mapping[str, Any]) -> bool:
@@ -105,9 +107,7 @@ def _counts(name: str, value: Json, data: Mapping[str, Any]) -> bool:
     if name == "name" and ("tool_call_id" in data or data.get("type") == "function"):
         return False
     if name == "additional_kwargs" and isinstance(value, dict):
-        return any(key not in _CALLED for key in value)
-    if name == "response_metadata" and isinstance(value, dict):
-        return any(key not in _MARKS for key in value)
+        return any(key not in _CALLED for key, one in value.items() if one is not None)
     return True
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from threadkeep.dialects.frameworks import wild_type
+from threadkeep.dialects.frameworks import with_kind
 from threadkeep.dialects.reading import file_of, input_of, kept, rest
 from threadkeep.values.parts import (
     FilePart,
@@ -36,7 +36,12 @@ def read_block(block: Json, provider: str | None = None) -> Part:
     if reader is None and isinstance(kind, str) and kind.endswith("_tool_result"):
         reader = _server_result
     part = None if reader is None else reader(block, provider)
-    return RawPart(block) if part is None else part
+    if part is None or not isinstance(block, dict):
+        return RawPart(block)
+    if isinstance(block.get("index"), int | str) and not isinstance(part, RawPart):
+        # Where the block stood in a stream: it says nothing once the chunks are one message.
+        part = replace(part, extra=rest(part.extra, "index"))
+    return part
 
 
 def read_call(call: Json) -> ToolCallPart | None:
@@ -135,11 +140,13 @@ def _file(kind: str, found: dict[str, Any], extra: dict[str, Any]) -> Part | Non
         return None
     if all(found.get(source) is None for source in ("url", "data", "file_id")):
         return None
-    media_type = found.pop("media_type", None) or wild_type(kind)
+    media_type = found.pop("media_type", None)
     url = found.get("url")
     if url is not None and found.get("data") is None and found.get("file_id") is None:
-        return file_of(url, media_type=media_type, name=name, extra=extra)
-    return FilePart(media_type, name=name, extra=extra, **found)
+        part = file_of(url, media_type=media_type, name=name, extra=extra)
+    else:
+        part = FilePart(media_type, name=name, extra=extra, **found)
+    return with_kind(part, kind)
 
 
 def _name_of(extra: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:

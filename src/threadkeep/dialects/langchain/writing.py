@@ -16,11 +16,14 @@ from threadkeep.dialects.reading import rest
 from threadkeep.dialects.writing import object_of_input, output_text
 from threadkeep.values.message import Message, Role
 from threadkeep.values.parts import (
+    ApprovalPart,
+    DataPart,
     FilePart,
     Json,
     Part,
     RawPart,
     ReasoningPart,
+    SourcePart,
     TextPart,
     ToolCallPart,
     ToolResultPart,
@@ -106,7 +109,7 @@ class _Items:
                 data |= rest(own, *_REWRITTEN)
                 if data["id"] is None:
                     data["id"] = own.get("id")
-                item |= rest(self.out.unsaid(one), *item)
+                item |= rest(self.out.unsaid(one), *item, *own)
         data |= members
         self.out.add(item, messages)
 
@@ -178,7 +181,7 @@ class _Writer:
         step = self._step
         listed = self._placed
         last = max(
-            (n for n, one in enumerate(listed) if not isinstance(one.part, ToolCallPart)),
+            (n for n, one in enumerate(listed) if not isinstance(one.part, _NOT_IN_CONTENT)),
             default=-1,
         )
         for place, placed in enumerate(listed):
@@ -285,6 +288,7 @@ class _Writer:
         self._content.append({**block, "extras": extras} if extras else block)
 
 
+_NOT_IN_CONTENT: Final = (ToolCallPart, ApprovalPart, SourcePart, DataPart)
 _TEXT: Final = {"type", "text"}
 
 

@@ -96,7 +96,12 @@ def _inner(block: dict[str, Json], name: str, said: tuple[str, ...]) -> tuple[Js
     if not isinstance(inner, dict):
         return None, None, None
     extra = spare(FilePart, block, ("type", name), "audio")
-    rest = {key: value for key, value in inner.items() if key not in said}
+    # The default of `detail` says nothing.
+    rest = {
+        key: value
+        for key, value in inner.items()
+        if key not in said and (key, value) != ("detail", "auto")
+    }
     if rest and extra is not None:
         extra[name] = rest
     return inner, inner.get(said[0]), extra
@@ -124,7 +129,8 @@ def _blocks(content: list[Json]) -> list[Part]:
 def _said_words(item: dict[str, Json], said: set[str]) -> list[Part]:
     content = item.get("content")
     if isinstance(content, str):
-        return [TextPart(content)]
+        # Many answer so where they only call tools.
+        return [] if not content and item.get("tool_calls") else [TextPart(content)]
     if isinstance(content, list):
         return _blocks(content)
     said.discard("content")

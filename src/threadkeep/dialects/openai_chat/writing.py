@@ -8,13 +8,13 @@ from typing import Any, Final
 
 from threadkeep.dialects.codec import EXTRA, Output
 from threadkeep.dialects.flow import Placed, Step
+from threadkeep.dialects.frameworks import json_text, own_item
 from threadkeep.dialects.openai_files import (
     annotation_of,
     data_url,
     is_image,
     is_played,
     name_of,
-    origin_of,
     report,
 )
 from threadkeep.dialects.writing import arguments_of, output_text
@@ -89,7 +89,7 @@ def stands_aside(part: Part, role: str) -> bool:
 
 def _add(item: dict[str, Json], messages: Sequence[Message], out: Output, told: set[int]) -> None:
     for message in messages:
-        origin = {} if id(message) in told else origin_of(message, _FAMILY)
+        origin = {} if id(message) in told else own_item(message, _FAMILY)
         if not origin:
             continue
         told.add(id(message))
@@ -120,7 +120,7 @@ class _Made:
             return True
         if all(isinstance(placed.part, ToolResultPart) for placed in listed):
             return False
-        return any(origin_of(message, _FAMILY) for message in messages)
+        return any(own_item(message, _FAMILY) for message in messages)
 
     def item(self) -> dict[str, Json]:
         """The message."""
@@ -210,7 +210,7 @@ def _spoken(placed: Placed, part: FilePart, made: _Made) -> None:
 
 
 def _thought(placed: Placed, part: ReasoningPart, made: _Made) -> None:
-    origin = origin_of(placed.message, _FAMILY)
+    origin = own_item(placed.message, _FAMILY)
     for name in ("reasoning_content", "reasoning"):
         if isinstance(origin.get(name), str) and name not in made.members:
             made.members[name] = part.text
@@ -233,13 +233,15 @@ def _call(placed: Placed, part: ToolCallPart, made: _Made) -> None:
     if part.provider_executed:
         out.lost(placed, "provider_executed")
     extra = out.given(placed)
-    origin = origin_of(placed.message, _FAMILY)
+    origin = own_item(placed.message, _FAMILY)
     legacy = origin.get("function_call")
-    arguments = "{}" if part.input is None else arguments_of(part.input)
+    custom = _is_custom(part, origin)
+    spelled = arguments_of if custom else json_text
+    arguments = "{}" if part.input is None else spelled(part.input)
     if isinstance(legacy, dict) and legacy.get("name") == part.call_id:
         made.members["function_call"] = {"name": part.name, "arguments": arguments}
         return
-    kind, argument = ("custom", "input") if _is_custom(part, origin) else ("function", "arguments")
+    kind, argument = ("custom", "input") if custom else ("function", "arguments")
     rest = extra.pop(kind, None)
     inner = {"name": part.name, argument: arguments, **(rest if isinstance(rest, dict) else {})}
     made.calls.append({"id": part.call_id, "type": kind, kind: inner, **extra})
@@ -263,7 +265,7 @@ def _result(placed: Placed, part: ToolResultPart, out: Output) -> dict[str, Json
     content: Json = output_text(part)
     inner = [_inside(placed, one, out) for one in part.content or ()]
     blocks = [block for found in inner for block in found]
-    origin = origin_of(placed.message, _FAMILY)
+    origin = own_item(placed.message, _FAMILY)
     if origin.get("role") == "function" and origin.get("name") == part.call_id:
         return {"role": "function", "name": part.call_id, "content": content, **extra}
     return {"role": "tool", "tool_call_id": part.call_id, "content": blocks or content, **extra}

@@ -87,14 +87,15 @@ def _other(kind: str | None, item: dict[str, Json]) -> Said:
     found = None if kind is None else read_tool(kind, item)
     if found is None:
         return Said("assistant", (RawPart(item),), id=id, cut=kind == "reasoning")
-    comes_back = all(
-        isinstance(part, ToolResultPart)
-        or (isinstance(part, ApprovalPart) and part.approved is not None)
-        for part in found.parts
-    )
-    role: Role = "tool" if comes_back else "assistant"
+    role: Role = "tool" if all(map(_comes_back, found.parts)) else "assistant"
     unsaid = _unsaid(item, {*_FRAME, *found.said})
     return Said(role, found.parts, id=id, unsaid=unsaid, cut=False)
+
+
+def _comes_back(part: Part) -> bool:
+    if isinstance(part, ToolResultPart):
+        return True
+    return isinstance(part, ApprovalPart) and part.approved is not None
 
 
 def _unsaid(item: Mapping[str, Json], said: set[str]) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Final
 
 from threadkeep.dialects.codec import Output
 from threadkeep.dialects.flow import Placed
+from threadkeep.dialects.frameworks import json_text
 from threadkeep.dialects.openai_responses.blocks import (
     file_block,
     inner_blocks,
@@ -135,13 +136,16 @@ def _function(item: Item, listed: list[Placed], out: Output) -> Rewritten:
     call, left = _first_call(listed)
     if call is None:
         return _raw(item, listed, out)
-    given = "arguments" if item["type"] == "function_call" else "input"
-    made = {given: _arguments(call.input), "name": call.name, "call_id": call.call_id}
+    made: Item = {"name": call.name, "call_id": call.call_id}
+    if item["type"] == "function_call":
+        made["arguments"] = _arguments(call.input)
+    else:
+        made["input"] = "{}" if call.input is None else arguments_of(call.input)
     return {**item, **made, **call.extra}, left
 
 
 def _arguments(given: Json) -> str:
-    return "{}" if given is None else arguments_of(given)
+    return "{}" if given is None else json_text(given)
 
 
 def _first_call(listed: list[Placed]) -> tuple[ToolCallPart | None, list[Placed]]:

@@ -7,15 +7,15 @@ would have to have an id), and calls and results are those of functions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from threadkeep.dialects.codec import EXTRA, Output
 from threadkeep.dialects.flow import Placed, steps
-from threadkeep.dialects.openai_files import origin_of
+from threadkeep.dialects.frameworks import json_text, own_item
 from threadkeep.dialects.openai_responses.blocks import file_block, inner_blocks, text_block
 from threadkeep.dialects.openai_responses.rewriting import is_message, report_result, rewrite
-from threadkeep.dialects.writing import arguments_of, output_text
+from threadkeep.dialects.writing import output_text
 from threadkeep.values.message import Message, Role
 from threadkeep.values.parts import (
     ApprovalPart,
@@ -37,8 +37,8 @@ def write_messages(messages: Sequence[Message], out: Output) -> None:
     """Write messages as items, in order."""
     told: set[int] = set()
     for step in steps(messages, FAMILY, apart=False):
-        for message, listed in _runs(step.placed, step.messages):
-            _write(step.role, message, listed, out, told)
+        for run, listed in _runs(step.placed, step.messages):
+            _write(step.role, run, listed, out, told)
     for message in messages:
         if id(message) not in told:
             for name in out.unsaid(message):
@@ -47,14 +47,36 @@ def write_messages(messages: Sequence[Message], out: Output) -> None:
 
 def _runs(
     placed: Sequence[Placed], messages: Sequence[Message]
-) -> Iterator[tuple[Message, list[Placed]]]:
-    """The parts of a step by message; a message without any is there too."""
+) -> list[tuple[list[Message], list[Placed]]]:
+    """The parts of a step by message; a message without any is there too.
+
+    Messages of others that hold one reasoning item's texts go together, as its id stands once.
+    """
+    runs: list[tuple[list[Message], list[Placed]]] = []
     for message in messages:
-        yield message, [one for one in placed if one.message is message]
+        listed = [one for one in placed if one.message is message]
+        if runs and _is_same_thought(runs[-1][1], listed):
+            runs[-1][0].append(message)
+            runs[-1][1].extend(listed)
+        else:
+            runs.append(([message], listed))
+    return runs
 
 
-def _write(role: Role, message: Message, listed: list[Placed], out: Output, told: set[int]) -> None:
-    origin = {} if id(message) in told else origin_of(message, FAMILY)
+def _is_same_thought(before: Sequence[Placed], after: Sequence[Placed]) -> bool:
+    if not before or not after or FAMILY in (before[-1].message.family, after[0].message.family):
+        return False
+    one, other = before[-1].part, after[0].part
+    if not isinstance(one, ReasoningPart) or not isinstance(other, ReasoningPart):
+        return False
+    return one.id is not None and one.id == other.id
+
+
+def _write(
+    role: Role, run: list[Message], listed: list[Placed], out: Output, told: set[int]
+) -> None:
+    message = run[0]
+    origin = {} if id(message) in told else own_item(message, FAMILY)
     left = listed
     if origin:
         item, left = rewrite(origin, role, listed, out)
@@ -68,7 +90,7 @@ def _write(role: Role, message: Message, listed: list[Placed], out: Output, told
     if not listed and role != "tool":
         items = [{"role": role, "content": ""}]
     for item in items:
-        out.add(item, [message])
+        out.add(item, run)
 
 
 def _identified(
@@ -157,7 +179,7 @@ def _call(placed: Placed, part: ToolCallPart, out: Output) -> dict[str, Json]:
         "type": "function_call",
         "call_id": part.call_id,
         "name": part.name,
-        "arguments": "{}" if part.input is None else arguments_of(part.input),
+        "arguments": "{}" if part.input is None else json_text(part.input),
         **out.given(placed),
     }
 
@@ -192,7 +214,7 @@ def _raw(placed: Placed, _part: RawPart, out: Output) -> dict[str, Json] | None:
     value = out.raw(placed)
     if not out.is_own(placed):
         return None
-    if isinstance(value, dict) and not is_message(origin_of(placed.message, FAMILY)):
+    if isinstance(value, dict) and not is_message(own_item(placed.message, FAMILY)):
         return value
     # Our own block that lost its message has no place.
     out.lost(placed, "raw")

@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from threadkeep.dialects.codec import COMMON, Codec, Output, Said
-from threadkeep.dialects.frameworks import thought_of, wild_type
-from threadkeep.dialects.pydantic_ai.writing import PROMPT, digest_of, write_messages
+from threadkeep.dialects.frameworks import thought_of, with_kind
+from threadkeep.dialects.pydantic_ai.writing import ABOUT, PROMPT, digest_of, write_messages
 from threadkeep.dialects.reading import file_of, input_of, kept, object_of, read_time
 from threadkeep.values.errors import InvalidError
 from threadkeep.values.message import Message, Role
@@ -60,7 +60,7 @@ class _PydanticAi(Codec):
         if not isinstance(blocks, list):
             raise InvalidError("parts", "must be a list")
         created_at = _time_of(item, blocks)
-        unsaid = tuple(_more(item, "kind", "parts", "timestamp"))
+        unsaid = tuple(_more(item, "kind", "parts", "timestamp", *ABOUT))
         if kind == "response":
             parts = [part for block in blocks for part in _read(block, _RESPONSE)]
             return Said("assistant", parts, created_at=created_at, unsaid=unsaid)
@@ -194,8 +194,8 @@ def _read_file(block: Json) -> FilePart | None:
         return FilePart(media_type, data=_standard(block["data"]), extra=extra)
     if source == "file_id":
         return FilePart(media_type, file_id=block["file_id"], extra=extra)
-    wild = wild_type(kind.removesuffix("-url"))
-    return file_of(block["url"], media_type=media_type or wild, extra=extra)
+    file = file_of(block["url"], media_type=media_type, extra=extra)
+    return with_kind(file, kind.removesuffix("-url"))
 
 
 _FILES: Final[Mapping[str, str]] = {

@@ -35,6 +35,11 @@ from threadkeep.values.parts import (
 _FAMILY: Final = "pydantic-ai"
 PROMPT: Final = ("content", "timestamp", "part_kind")
 """The members of a user prompt."""
+ABOUT: Final = (
+    *("model_name", "model_id", "provider_name", "provider_url", "provider_details"),
+    *("provider_response_id", "finish_reason", "usage", "run_id", "conversation_id"),
+)
+"""What a message tells of how it was made: it stays with the stored row, and is no loss."""
 
 
 def write_messages(messages: Sequence[Message], family: str, out: Output) -> None:
@@ -85,6 +90,9 @@ class _Writer:
         for message in messages:
             if id(message) not in self._written:
                 self._written.add(id(message))
+                own = own_item(message, _FAMILY)
+                if own.get("kind") == kind:
+                    item |= {name: own[name] for name in ABOUT if name in own}
                 item |= rest(self._out.unsaid(message), *item)
         self._out.add(item, messages)
 
