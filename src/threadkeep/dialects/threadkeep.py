@@ -68,7 +68,7 @@ class _Threadkeep:
 
 
 def _item(message: Message) -> Json:
-    item = message.payload
+    item = message.shared_payload()
     if not isinstance(item, dict):
         return item
     said: dict[str, Json] = {}

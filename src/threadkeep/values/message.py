@@ -62,10 +62,11 @@ class Message(_Seen):
 
     @property
     def payload(self) -> Json:
-        """The payload decoded, anew at each call; duplicate keys fall together, `json` has them.
+        """The payload decoded, anew at each call; duplicate keys fall together, `json` has them."""
+        return jsontext.decode(self.json)
 
-        A message that a dialect has just loaded shares the values in it: they must not change.
-        """
+    def shared_payload(self) -> Json:
+        """The payload; one that is not written yet shares its values with the message's parts."""
         try:
             text = _TEXT.__get__(self)
         except AttributeError:  # not written yet
