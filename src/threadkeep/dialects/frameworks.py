@@ -126,8 +126,7 @@ def json_text(input: Json) -> str:
 
 def own_item(message: Message, family: str) -> dict[str, Any]:
     """The native item that a message was loaded from; empty where it is of another format."""
-    origin = message.extra.get(ORIGIN)
-    if not isinstance(origin, dict) or origin.get("dialect") != family:
+    if message.family != family:
         return {}
-    item = origin.get("item")
+    item = message.extra[ORIGIN].get("item")
     return item if isinstance(item, dict) else {}

@@ -74,11 +74,7 @@ def _both(said: list[Placed], results: list[Placed]) -> Iterator[Step]:
 
 
 def _step(role: Role, placed: list[Placed]) -> Step:
-    messages: list[Message] = []
-    for one in placed:
-        if not any(one.message is message for message in messages):
-            messages.append(one.message)
-    return Step(role, placed, messages)
+    return Step(role, placed, list({id(one.message): one.message for one in placed}.values()))
 
 
 def _join(before: Step, after: Step) -> Step:

@@ -27,7 +27,6 @@ _RESULT_KIN: Final[Mapping[str, str]] = {"providerOptions": "resultProviderMetad
 _APPROVAL_KIN: Final[Mapping[str, str]] = {
     name: name for name in ("isAutomatic", "signature", "inputSchemaInput")
 }
-_DENIALS: Final = ("output-denied", "approval-responded")
 
 
 @dataclass(slots=True)
