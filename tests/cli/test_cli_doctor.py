@@ -22,6 +22,7 @@ from threadkeep.core.catalog import data_tables
 from threadkeep.sql import statements
 from threadkeep.testing.fixtures import FOLDER
 from threadkeep.values.errors import UnavailableError
+from threadkeep.values.ids import owner_key
 
 if TYPE_CHECKING:
     from commands import Cli, Ended
@@ -144,12 +145,18 @@ def test_a_role_without_rights_is_told_which_it_needs(
     assert (reads.code, states(reads)["isolation"]) == (0, "note")
 
 
+def fill_all_tables(url: str) -> None:
+    """A row of one owner in each table, as the doctor plants it, and there to stay."""
+    text = statements("threadkeep")["health_plant"].text
+    with psycopg.connect(url, autocommit=True, cursor_factory=psycopg.RawCursor) as connection:
+        connection.execute(text.encode(), (owner_key("o"), "o"))
+
+
 def test_what_only_reads_proves_it_by_what_is_there(
     cli: Cli, database: Database, server: TestServer
 ) -> None:
     """With rows in all tables, a reader that sees none is bound, and one that sees some is not."""
-    with connect(database.url) as store, store.owner("o").turn("t", Message.user("q")):
-        pass
+    fill_all_tables(database.superuser_url)
     url = f"{database.url}&options={quote('-c default_transaction_read_only=on')}"
     bound = cli("doctor", "--url", url, "--json")
     assert bound.json["facts"]["isolation"]["how"] == "reads"

@@ -136,7 +136,7 @@ async def facts_of(ex: AsyncpgExecutor, options: Options) -> Facts:
 
 
 def add_rows(url: str, schema: str = "threadkeep") -> None:
-    """A thread with one message and one run for each of two owners."""
+    """A row in each table for each of two owners."""
     for owner in ("ann", "ben"):
         key = owner_key(owner)
         run(
@@ -151,7 +151,23 @@ def add_rows(url: str, schema: str = "threadkeep") -> None:
             r AS (
               INSERT INTO "{schema}".runs (owner_key, thread_key, started_at, renewed_at,
                 lease_until, exclusive, run_id, status)
-              SELECT owner_key, thread_key, now(), now(), now(), false, 'r', 'running' FROM t)
+              SELECT owner_key, thread_key, now(), now(), now(), false, 'r', 'running' FROM t),
+            s AS (
+              INSERT INTO "{schema}".sessions (owner_key, thread_key, created_at, updated_at,
+                owner_id, session_id)
+              SELECT owner_key, thread_key, now(), now(), '{owner}', 's' FROM t),
+            p AS (
+              INSERT INTO "{schema}".spans (owner_key, thread_key, started_at, owner_id, span_id,
+                name, type, status)
+              SELECT owner_key, thread_key, now(), '{owner}', 'p', 'p', 'llm', 'running' FROM t),
+            a AS (
+              INSERT INTO "{schema}".attachments (owner_key, thread_key, created_at, updated_at,
+                owner_id, attachment_id, name, media_type)
+              SELECT owner_key, thread_key, now(), now(), '{owner}', 'a', 'a', 'text/plain' FROM t),
+            f AS (
+              INSERT INTO "{schema}".feedback (owner_key, thread_key, seq, created_at, updated_at,
+                user_id, kind)
+              SELECT owner_key, thread_key, 1, now(), now(), '', 'positive' FROM t)
             INSERT INTO "{schema}".messages (owner_key, thread_key, seq, anchor, created_at,
               updated_at, turn, tokens, starts, cut, message_id, role, status, format, payload)
             SELECT owner_key, thread_key, 1, 1, now(), now(), 1, 1, true, true, 'm', 'user',

@@ -145,9 +145,7 @@ async def test_row_level_security_may_change(database_url: str, options: Options
             changed = replace(options, rls=rls)
             assert await up(ex, changed) == UpReport((), ())
             assert await verify(ex, changed) == ()
-    assert counts(database_url, ["threads", "messages", "runs"]) == dict.fromkeys(
-        ("threads", "messages", "runs"), 2
-    )
+    assert counts(database_url, data_tables()) == dict.fromkeys(data_tables(), 2)
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ DRIFTS = [
         {("index", "messages.messages_branch_idx")},
     ),
     ("ALTER TABLE threads SET (fillfactor = 90)", {("table", "threads")}),
-    ("ALTER TABLE messages SET UNLOGGED", {("table", "messages")}),
+    ("ALTER TABLE feedback SET UNLOGGED", {("table", "feedback")}),
     ("ALTER POLICY threads_owner ON threads USING (true)", {("policy", "threads.threads_owner")}),
     (
         "ALTER POLICY threads_owner ON threads TO CURRENT_USER",
@@ -108,7 +108,7 @@ DRIFTS = [
     ),
     ("REVOKE USAGE ON SCHEMA threadkeep FROM {admin}", {("privilege", "{admin}: schema")}),
     ("REVOKE ALL ON transcript FROM {app}", {("privilege", "{app}: transcript")}),
-    ("DROP TABLE messages CASCADE", {("table", "messages"), ("view", "transcript")}),
+    ("DROP TABLE runs CASCADE", {("table", "runs"), ("view", "transcript")}),
     ("DROP OWNED BY {admin}; DROP ROLE {admin}", {("role", "{admin}")}),
 ]
 

@@ -18,6 +18,26 @@ ALTER TABLE /*schema*/runs FORCE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS runs_owner ON /*schema*/runs;
 CREATE POLICY runs_owner ON /*schema*/runs
   USING (owner_key = (SELECT /*schema*/current_owner()));
+ALTER TABLE /*schema*/sessions ENABLE ROW LEVEL SECURITY;
+ALTER TABLE /*schema*/sessions FORCE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS sessions_owner ON /*schema*/sessions;
+CREATE POLICY sessions_owner ON /*schema*/sessions
+  USING (owner_key = (SELECT /*schema*/current_owner()));
+ALTER TABLE /*schema*/spans ENABLE ROW LEVEL SECURITY;
+ALTER TABLE /*schema*/spans FORCE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS spans_owner ON /*schema*/spans;
+CREATE POLICY spans_owner ON /*schema*/spans
+  USING (owner_key = (SELECT /*schema*/current_owner()));
+ALTER TABLE /*schema*/attachments ENABLE ROW LEVEL SECURITY;
+ALTER TABLE /*schema*/attachments FORCE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS attachments_owner ON /*schema*/attachments;
+CREATE POLICY attachments_owner ON /*schema*/attachments
+  USING (owner_key = (SELECT /*schema*/current_owner()));
+ALTER TABLE /*schema*/feedback ENABLE ROW LEVEL SECURITY;
+ALTER TABLE /*schema*/feedback FORCE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS feedback_owner ON /*schema*/feedback;
+CREATE POLICY feedback_owner ON /*schema*/feedback
+  USING (owner_key = (SELECT /*schema*/current_owner()));
 
 -- name: share
 -- No row-level security: only the statements of the store keep owners apart.
@@ -27,12 +47,28 @@ ALTER TABLE /*schema*/messages NO FORCE ROW LEVEL SECURITY;
 ALTER TABLE /*schema*/messages DISABLE ROW LEVEL SECURITY;
 ALTER TABLE /*schema*/runs NO FORCE ROW LEVEL SECURITY;
 ALTER TABLE /*schema*/runs DISABLE ROW LEVEL SECURITY;
+ALTER TABLE /*schema*/sessions NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE /*schema*/sessions DISABLE ROW LEVEL SECURITY;
+ALTER TABLE /*schema*/spans NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE /*schema*/spans DISABLE ROW LEVEL SECURITY;
+ALTER TABLE /*schema*/attachments NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE /*schema*/attachments DISABLE ROW LEVEL SECURITY;
+ALTER TABLE /*schema*/feedback NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE /*schema*/feedback DISABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS threads_owner ON /*schema*/threads;
 DROP POLICY IF EXISTS messages_owner ON /*schema*/messages;
 DROP POLICY IF EXISTS runs_owner ON /*schema*/runs;
+DROP POLICY IF EXISTS sessions_owner ON /*schema*/sessions;
+DROP POLICY IF EXISTS spans_owner ON /*schema*/spans;
+DROP POLICY IF EXISTS attachments_owner ON /*schema*/attachments;
+DROP POLICY IF EXISTS feedback_owner ON /*schema*/feedback;
 DROP POLICY IF EXISTS threads_admin ON /*schema*/threads;
 DROP POLICY IF EXISTS messages_admin ON /*schema*/messages;
 DROP POLICY IF EXISTS runs_admin ON /*schema*/runs;
+DROP POLICY IF EXISTS sessions_admin ON /*schema*/sessions;
+DROP POLICY IF EXISTS spans_admin ON /*schema*/spans;
+DROP POLICY IF EXISTS attachments_admin ON /*schema*/attachments;
+DROP POLICY IF EXISTS feedback_admin ON /*schema*/feedback;
 
 -- name: oversee
 -- The admin role sees and changes the rows of all owners.
@@ -42,6 +78,14 @@ DROP POLICY IF EXISTS messages_admin ON /*schema*/messages;
 CREATE POLICY messages_admin ON /*schema*/messages TO :"admin_role" USING (true);
 DROP POLICY IF EXISTS runs_admin ON /*schema*/runs;
 CREATE POLICY runs_admin ON /*schema*/runs TO :"admin_role" USING (true);
+DROP POLICY IF EXISTS sessions_admin ON /*schema*/sessions;
+CREATE POLICY sessions_admin ON /*schema*/sessions TO :"admin_role" USING (true);
+DROP POLICY IF EXISTS spans_admin ON /*schema*/spans;
+CREATE POLICY spans_admin ON /*schema*/spans TO :"admin_role" USING (true);
+DROP POLICY IF EXISTS attachments_admin ON /*schema*/attachments;
+CREATE POLICY attachments_admin ON /*schema*/attachments TO :"admin_role" USING (true);
+DROP POLICY IF EXISTS feedback_admin ON /*schema*/feedback;
+CREATE POLICY feedback_admin ON /*schema*/feedback TO :"admin_role" USING (true);
 
 -- name: role_create
 -- A role that cannot log in, if there is none of that name. Roles belong to the whole cluster:
@@ -61,6 +105,7 @@ $threadkeep$;
 -- PUBLIC by default.
 GRANT USAGE ON SCHEMA :"schema" TO :"role";
 GRANT SELECT, INSERT, UPDATE, DELETE
-  ON /*schema*/threads, /*schema*/messages, /*schema*/runs TO :"role";
+  ON /*schema*/threads, /*schema*/messages, /*schema*/runs, /*schema*/sessions, /*schema*/spans,
+     /*schema*/attachments, /*schema*/feedback TO :"role";
 GRANT SELECT ON /*schema*/transcript, /*schema*/schema_migrations TO :"role";
 GRANT EXECUTE ON FUNCTION /*schema*/owner_key(text), /*schema*/current_owner() TO :"role";

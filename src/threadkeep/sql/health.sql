@@ -72,28 +72,72 @@ m AS (
   SELECT $1::bigint, t.thread_key, 1, 1, now(), now(), 1, 0, true, true,
          'doctor', 'user', 'complete', 'threadkeep', '{}'
   FROM t
+  RETURNING thread_key, seq
 ),
 r AS (
   INSERT INTO /*schema*/runs (
     owner_key, thread_key, started_at, renewed_at, lease_until, exclusive, run_id, status)
   SELECT $1::bigint, t.thread_key, now(), now(), now(), false, 'doctor', 'running'
   FROM t
+),
+s AS (
+  INSERT INTO /*schema*/sessions (
+    owner_key, thread_key, created_at, updated_at, owner_id, session_id)
+  SELECT $1::bigint, t.thread_key, now(), now(), $2::text, 'doctor' FROM t
+),
+p AS (
+  INSERT INTO /*schema*/spans (
+    owner_key, thread_key, started_at, owner_id, span_id, name, type, status)
+  SELECT $1::bigint, t.thread_key, now(), $2::text, 'doctor', 'doctor', 'chain', 'running' FROM t
+),
+a AS (
+  INSERT INTO /*schema*/attachments (
+    owner_key, thread_key, created_at, updated_at, owner_id, attachment_id, name, media_type)
+  SELECT $1::bigint, t.thread_key, now(), now(), $2::text, 'doctor', 'doctor', 'text/plain' FROM t
+),
+f AS (
+  INSERT INTO /*schema*/feedback (
+    owner_key, thread_key, seq, created_at, updated_at, user_id, kind)
+  SELECT $1::bigint, m.thread_key, m.seq, now(), now(), 'doctor', 'positive' FROM m
 )
 SELECT t.thread_key FROM t;
 
 -- name: health_seen
 -- In which tables the planted rows are seen. $1 owner_key, $2 thread_key.
 SELECT s.name FROM (
+  SELECT 'attachments', EXISTS (SELECT FROM /*schema*/attachments a
+                                WHERE a.owner_key = $1::bigint AND a.thread_key = $2::bigint)
+  UNION ALL
+  SELECT 'feedback', EXISTS (SELECT FROM /*schema*/feedback f
+                             WHERE f.owner_key = $1::bigint AND f.thread_key = $2::bigint)
+  UNION ALL
   SELECT 'messages', EXISTS (SELECT FROM /*schema*/messages m
                              WHERE m.owner_key = $1::bigint AND m.thread_key = $2::bigint)
   UNION ALL
   SELECT 'runs', EXISTS (SELECT FROM /*schema*/runs r
                          WHERE r.owner_key = $1::bigint AND r.thread_key = $2::bigint)
   UNION ALL
+  SELECT 'sessions', EXISTS (SELECT FROM /*schema*/sessions s
+                             WHERE s.owner_key = $1::bigint AND s.thread_key = $2::bigint)
+  UNION ALL
+  SELECT 'spans', EXISTS (SELECT FROM /*schema*/spans p
+                          WHERE p.owner_key = $1::bigint AND p.thread_key = $2::bigint)
+  UNION ALL
   SELECT 'threads', EXISTS (SELECT FROM /*schema*/threads t
                             WHERE t.owner_key = $1::bigint AND t.thread_key = $2::bigint)
 ) AS s (name, seen)
 WHERE s.seen;
+
+-- name: health_intrude_attachments
+-- An attachment of the planted thread, by somebody else. $1 owner_key, $2 thread_key.
+INSERT INTO /*schema*/attachments (
+  owner_key, thread_key, created_at, updated_at, owner_id, attachment_id, name, media_type)
+VALUES ($1::bigint, $2::bigint, now(), now(), 'doctor', 'intruder', 'intruder', 'text/plain');
+
+-- name: health_intrude_feedback
+-- Feedback on the planted message, by somebody else. $1 owner_key, $2 thread_key.
+INSERT INTO /*schema*/feedback (owner_key, thread_key, seq, created_at, updated_at, user_id, kind)
+VALUES ($1::bigint, $2::bigint, 1, now(), now(), 'intruder', 'positive');
 
 -- name: health_intrude_messages
 -- A message under the planted thread, by somebody else. $1 owner_key, $2 thread_key.
@@ -109,6 +153,18 @@ INSERT INTO /*schema*/runs (
   owner_key, thread_key, started_at, renewed_at, lease_until, exclusive, run_id, status)
 VALUES ($1::bigint, $2::bigint, now(), now(), now(), false, 'intruder', 'running');
 
+-- name: health_intrude_sessions
+-- A session of the planted thread, by somebody else. $1 owner_key, $2 thread_key.
+INSERT INTO /*schema*/sessions (
+  owner_key, thread_key, created_at, updated_at, owner_id, session_id)
+VALUES ($1::bigint, $2::bigint, now(), now(), 'doctor', 'intruder');
+
+-- name: health_intrude_spans
+-- A span of the planted thread, by somebody else. $1 owner_key, $2 thread_key.
+INSERT INTO /*schema*/spans (
+  owner_key, thread_key, started_at, owner_id, span_id, name, type, status)
+VALUES ($1::bigint, $2::bigint, now(), 'doctor', 'intruder', 'intruder', 'chain', 'running');
+
 -- name: health_intrude_threads
 -- A thread of the planted one's owner, by somebody else. $1 owner_key, $2 the planted thread_key.
 INSERT INTO /*schema*/threads (
@@ -120,8 +176,12 @@ VALUES ($1::bigint, 1, 0, 0, 0, now(), now(), now(), 0, 'doctor', $2::bigint::te
 -- What a transaction that may only read sees of each table: is there anything in it, and is any of
 -- that shown. $1 schema, $2 the tables.
 SELECT c.relname::text, pg_relation_size(c.oid) > 0,
-       CASE c.relname WHEN 'messages' THEN EXISTS (SELECT FROM /*schema*/messages)
+       CASE c.relname WHEN 'attachments' THEN EXISTS (SELECT FROM /*schema*/attachments)
+                      WHEN 'feedback' THEN EXISTS (SELECT FROM /*schema*/feedback)
+                      WHEN 'messages' THEN EXISTS (SELECT FROM /*schema*/messages)
                       WHEN 'runs' THEN EXISTS (SELECT FROM /*schema*/runs)
+                      WHEN 'sessions' THEN EXISTS (SELECT FROM /*schema*/sessions)
+                      WHEN 'spans' THEN EXISTS (SELECT FROM /*schema*/spans)
                       WHEN 'threads' THEN EXISTS (SELECT FROM /*schema*/threads) END
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = $1::text AND c.relname = ANY ($2::text[])

@@ -25,6 +25,40 @@ CREATE TABLE schema_migrations (
   CONSTRAINT schema_migrations_pkey PRIMARY KEY (version)
 );
 
+CREATE TABLE spans (
+  owner_key bigint NOT NULL,
+  thread_key bigint,
+  started_at timestamp with time zone NOT NULL,
+  ended_at timestamp with time zone,
+  duration_ms double precision,
+  owner_id text NOT NULL,
+  span_id text NOT NULL,
+  parent_id text,
+  user_id text,
+  run text,
+  name text NOT NULL,
+  type text NOT NULL,
+  status text NOT NULL,
+  error text,
+  input_tokens bigint,
+  output_tokens bigint,
+  cached_tokens bigint,
+  reasoning_tokens bigint,
+  cost numeric,
+  metadata jsonb,
+  input json,
+  output json,
+  CONSTRAINT spans_pkey PRIMARY KEY (owner_key, owner_id, span_id),
+  CONSTRAINT spans_parent_fkey FOREIGN KEY (owner_key, owner_id, parent_id) REFERENCES spans(owner_key, owner_id, span_id) ON DELETE CASCADE,
+  CONSTRAINT spans_duration_check CHECK ((duration_ms >= (0)::double precision)),
+  CONSTRAINT spans_end_check CHECK (((status = 'running'::text) = (ended_at IS NULL))),
+  CONSTRAINT spans_status_check CHECK ((status = ANY (ARRAY['complete'::text, 'running'::text, 'interrupted'::text, 'failed'::text, 'cancelled'::text]))),
+  CONSTRAINT spans_usage_check CHECK (((input_tokens >= 0) AND (output_tokens >= 0) AND (cached_tokens >= 0) AND (reasoning_tokens >= 0) AND (cost >= (0)::numeric)))
+) WITH (fillfactor = 75);
+CREATE INDEX spans_parent_idx ON spans USING btree (owner_key, owner_id, parent_id) WHERE parent_id IS NOT NULL;
+CREATE INDEX spans_started_idx ON spans USING btree (owner_key, started_at, span_id);
+CREATE INDEX spans_thread_idx ON spans USING btree (owner_key, thread_key, started_at, span_id) WHERE thread_key IS NOT NULL;
+
 CREATE TABLE threads (
   owner_key bigint NOT NULL,
   thread_key bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
@@ -55,14 +89,39 @@ CREATE TABLE threads (
   cached_tokens bigint,
   reasoning_tokens bigint,
   cost numeric,
+  access text,
+  access_reason text,
   CONSTRAINT threads_pkey PRIMARY KEY (owner_key, thread_key),
   CONSTRAINT threads_id_key UNIQUE (owner_key, owner_id, thread_id),
+  CONSTRAINT threads_access_check CHECK ((access = ANY (ARRAY['locked'::text, 'closed'::text]))),
   CONSTRAINT threads_head_check CHECK (((head_seq IS NULL) = (head_anchor IS NULL))),
   CONSTRAINT threads_status_check CHECK ((status = ANY (ARRAY['active'::text, 'archived'::text])))
 ) WITH (fillfactor = 75);
 CREATE INDEX threads_active_idx ON threads USING btree (owner_key, active_at DESC, thread_key DESC);
 CREATE INDEX threads_external_idx ON threads USING btree (owner_key, external_id) WHERE external_id IS NOT NULL;
 CREATE INDEX threads_user_idx ON threads USING btree (owner_key, user_id, active_at DESC, thread_key DESC) WHERE user_id IS NOT NULL;
+
+CREATE TABLE attachments (
+  owner_key bigint NOT NULL,
+  thread_key bigint,
+  size bigint,
+  created_at timestamp with time zone NOT NULL,
+  updated_at timestamp with time zone NOT NULL,
+  stored_at timestamp with time zone,
+  owner_id text NOT NULL,
+  attachment_id text NOT NULL,
+  user_id text,
+  name text NOT NULL,
+  media_type text NOT NULL,
+  metadata jsonb,
+  format text,
+  payload json,
+  CONSTRAINT attachments_pkey PRIMARY KEY (owner_key, owner_id, attachment_id),
+  CONSTRAINT attachments_thread_fkey FOREIGN KEY (owner_key, thread_key) REFERENCES threads(owner_key, thread_key) ON DELETE CASCADE,
+  CONSTRAINT attachments_size_check CHECK ((size >= 0))
+) WITH (fillfactor = 75);
+CREATE INDEX attachments_thread_idx ON attachments USING btree (owner_key, thread_key, created_at, attachment_id) WHERE thread_key IS NOT NULL;
+CREATE INDEX attachments_unused_idx ON attachments USING btree (owner_key, created_at, attachment_id) WHERE thread_key IS NULL;
 
 CREATE TABLE messages (
   owner_key bigint NOT NULL,
@@ -85,6 +144,7 @@ CREATE TABLE messages (
   answers text[],
   payload json NOT NULL,
   run text,
+  session text,
   CONSTRAINT messages_pkey PRIMARY KEY (owner_key, thread_key, seq),
   CONSTRAINT messages_id_key UNIQUE (owner_key, thread_key, message_id),
   CONSTRAINT messages_thread_fkey FOREIGN KEY (owner_key, thread_key) REFERENCES threads(owner_key, thread_key) ON DELETE CASCADE,
@@ -93,6 +153,20 @@ CREATE TABLE messages (
   CONSTRAINT messages_tree_check CHECK (((parent_seq < seq) AND (anchor <= seq)))
 );
 CREATE INDEX messages_branch_idx ON messages USING btree (owner_key, thread_key, parent_seq) WHERE parent_seq IS DISTINCT FROM (seq - 1);
+
+CREATE TABLE feedback (
+  owner_key bigint NOT NULL,
+  thread_key bigint NOT NULL,
+  seq bigint NOT NULL,
+  created_at timestamp with time zone NOT NULL,
+  updated_at timestamp with time zone NOT NULL,
+  user_id text NOT NULL,
+  kind text NOT NULL,
+  comment text,
+  CONSTRAINT feedback_pkey PRIMARY KEY (owner_key, thread_key, seq, user_id),
+  CONSTRAINT feedback_message_fkey FOREIGN KEY (owner_key, thread_key, seq) REFERENCES messages(owner_key, thread_key, seq) ON DELETE CASCADE,
+  CONSTRAINT feedback_kind_check CHECK ((kind = ANY (ARRAY['positive'::text, 'negative'::text])))
+);
 
 CREATE TABLE runs (
   owner_key bigint NOT NULL,
@@ -117,6 +191,26 @@ CREATE TABLE runs (
 ) WITH (fillfactor = 75);
 CREATE INDEX runs_running_idx ON runs USING btree (owner_key, thread_key) WHERE status = 'running'::text;
 CREATE INDEX runs_started_idx ON runs USING btree (owner_key, thread_key, started_at, run_id);
+
+CREATE TABLE sessions (
+  owner_key bigint NOT NULL,
+  thread_key bigint,
+  created_at timestamp with time zone NOT NULL,
+  updated_at timestamp with time zone NOT NULL,
+  archived_at timestamp with time zone,
+  expires_at timestamp with time zone,
+  owner_id text NOT NULL,
+  session_id text NOT NULL,
+  user_id text,
+  sdk_version text,
+  metadata jsonb,
+  state json,
+  CONSTRAINT sessions_pkey PRIMARY KEY (owner_key, owner_id, session_id),
+  CONSTRAINT sessions_thread_fkey FOREIGN KEY (owner_key, thread_key) REFERENCES threads(owner_key, thread_key) ON DELETE CASCADE
+) WITH (fillfactor = 75);
+CREATE INDEX sessions_expiry_idx ON sessions USING btree (owner_key, expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX sessions_thread_idx ON sessions USING btree (owner_key, thread_key, created_at, session_id) WHERE thread_key IS NOT NULL;
+CREATE INDEX sessions_user_idx ON sessions USING btree (owner_key, user_id, created_at, session_id) WHERE user_id IS NOT NULL;
 
 CREATE VIEW transcript WITH (security_invoker = true) AS
  SELECT t.owner_id,
@@ -147,10 +241,18 @@ CREATE VIEW transcript WITH (security_invoker = true) AS
      JOIN messages m ON (((m.owner_key = t.owner_key) AND (m.thread_key = t.thread_key))))
      LEFT JOIN messages p ON (((p.owner_key = m.owner_key) AND (p.thread_key = m.thread_key) AND (p.seq = m.parent_seq))));
 
+ALTER TABLE attachments ENABLE ROW LEVEL SECURITY;
+ALTER TABLE attachments FORCE ROW LEVEL SECURITY;
+ALTER TABLE feedback ENABLE ROW LEVEL SECURITY;
+ALTER TABLE feedback FORCE ROW LEVEL SECURITY;
 ALTER TABLE messages ENABLE ROW LEVEL SECURITY;
 ALTER TABLE messages FORCE ROW LEVEL SECURITY;
 ALTER TABLE runs ENABLE ROW LEVEL SECURITY;
 ALTER TABLE runs FORCE ROW LEVEL SECURITY;
+ALTER TABLE sessions ENABLE ROW LEVEL SECURITY;
+ALTER TABLE sessions FORCE ROW LEVEL SECURITY;
+ALTER TABLE spans ENABLE ROW LEVEL SECURITY;
+ALTER TABLE spans FORCE ROW LEVEL SECURITY;
 ALTER TABLE threads ENABLE ROW LEVEL SECURITY;
 ALTER TABLE threads FORCE ROW LEVEL SECURITY;
 
@@ -174,27 +276,43 @@ EXCEPTION WHEN duplicate_object OR unique_violation THEN
 END
 $threadkeep$;
 
+CREATE POLICY attachments_admin ON attachments FOR ALL TO threadkeep_admin USING (true);
+CREATE POLICY attachments_owner ON attachments FOR ALL TO PUBLIC USING ((owner_key = ( SELECT current_owner() AS current_owner)));
+CREATE POLICY feedback_admin ON feedback FOR ALL TO threadkeep_admin USING (true);
+CREATE POLICY feedback_owner ON feedback FOR ALL TO PUBLIC USING ((owner_key = ( SELECT current_owner() AS current_owner)));
 CREATE POLICY messages_admin ON messages FOR ALL TO threadkeep_admin USING (true);
 CREATE POLICY messages_owner ON messages FOR ALL TO PUBLIC USING ((owner_key = ( SELECT current_owner() AS current_owner)));
 CREATE POLICY runs_admin ON runs FOR ALL TO threadkeep_admin USING (true);
 CREATE POLICY runs_owner ON runs FOR ALL TO PUBLIC USING ((owner_key = ( SELECT current_owner() AS current_owner)));
+CREATE POLICY sessions_admin ON sessions FOR ALL TO threadkeep_admin USING (true);
+CREATE POLICY sessions_owner ON sessions FOR ALL TO PUBLIC USING ((owner_key = ( SELECT current_owner() AS current_owner)));
+CREATE POLICY spans_admin ON spans FOR ALL TO threadkeep_admin USING (true);
+CREATE POLICY spans_owner ON spans FOR ALL TO PUBLIC USING ((owner_key = ( SELECT current_owner() AS current_owner)));
 CREATE POLICY threads_admin ON threads FOR ALL TO threadkeep_admin USING (true);
 CREATE POLICY threads_owner ON threads FOR ALL TO PUBLIC USING ((owner_key = ( SELECT current_owner() AS current_owner)));
 
+GRANT SELECT, INSERT, UPDATE, DELETE ON attachments TO threadkeep_admin;
 GRANT EXECUTE ON FUNCTION current_owner() TO threadkeep_admin;
+GRANT SELECT, INSERT, UPDATE, DELETE ON feedback TO threadkeep_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON messages TO threadkeep_admin;
 GRANT EXECUTE ON FUNCTION owner_key(text) TO threadkeep_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runs TO threadkeep_admin;
 GRANT USAGE ON SCHEMA threadkeep TO threadkeep_admin;
 GRANT SELECT ON schema_migrations TO threadkeep_admin;
+GRANT SELECT, INSERT, UPDATE, DELETE ON sessions TO threadkeep_admin;
+GRANT SELECT, INSERT, UPDATE, DELETE ON spans TO threadkeep_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON threads TO threadkeep_admin;
 GRANT SELECT ON transcript TO threadkeep_admin;
+GRANT SELECT, INSERT, UPDATE, DELETE ON attachments TO threadkeep_app;
 GRANT EXECUTE ON FUNCTION current_owner() TO threadkeep_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON feedback TO threadkeep_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON messages TO threadkeep_app;
 GRANT EXECUTE ON FUNCTION owner_key(text) TO threadkeep_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runs TO threadkeep_app;
 GRANT USAGE ON SCHEMA threadkeep TO threadkeep_app;
 GRANT SELECT ON schema_migrations TO threadkeep_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON sessions TO threadkeep_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON spans TO threadkeep_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON threads TO threadkeep_app;
 GRANT SELECT ON transcript TO threadkeep_app;
 
