@@ -23,7 +23,7 @@ with embedded.start(Path(sys.argv[1])) as server:
 endef
 export GENERATE
 
-.PHONY: help demo test prove bench lint format generate postgres15 pgbouncer clean
+.PHONY: help demo test prove features bench lint format generate postgres15 pgbouncer clean
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z0-9]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -36,6 +36,9 @@ test: $(READY) $(NODE) pgbouncer ## Run the tests.
 
 prove: $(READY) $(NODE) pgbouncer ## Run the long proofs.
 	$(BIN)/pytest -m prove
+
+features: $(READY) $(NODE) pgbouncer ## Print which test proves which feature, and whether it passes.
+	$(BIN)/pytest -q -n $(WORKERS) -m "not prove" --features
 
 bench: $(READY) ## Measure the store beside raw statements; about three minutes.
 	@$(BIN)/python -m bench

@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 from rich.console import Console
 
-from bench import converting, counting, filling, report
+from bench import bulk, converting, counting, filling, report
 from bench.checking import Verdict
 from bench.floor import SQL, AsyncFloor, BlockingFloor
 from bench.ours import AsyncOurs, BlockingOurs
@@ -78,8 +78,10 @@ def run(
         verdicts = _check(results, runner, floor, ours)
         counts = counting.count(rows, sizes, server, runner, POOL)
         found = report.document(sizes, rows, results, counts, weights, verdicts, observer.server())
+        console.print("storing many at once")
+        many = runner.run(bulk.measure(sizes, floor, ours))
         console.print("converting")
-        return {**found, "converting": converting.measure(sizes)}
+        return {**found, "bulk": many, "converting": converting.measure(sizes)}
 
 
 def _check(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -85,6 +85,22 @@ class AsyncFloor:
                     [m.json for m in some],
                 )
                 await connection.fetch(SQL["append"], USER, thread, len(some), *columns)
+
+    async def append_many(self, batches: Mapping[str, Sequence[Message]], each: int) -> None:
+        """Store as many messages in each thread, some hundred threads a statement."""
+        threads, size = list(batches), 5_000 // each
+        async with self._pool.acquire() as connection, connection.transaction():
+            for start in range(0, len(threads), size):
+                some = threads[start : start + size]
+                rows = [(t, n, m) for t in some for n, m in enumerate(batches[t], 1)]
+                columns = (
+                    [thread for thread, _, _ in rows],
+                    [place for _, place, _ in rows],
+                    [m.id for _, _, m in rows],
+                    [ROLES[m.role] for _, _, m in rows],
+                    [m.json for _, _, m in rows],
+                )
+                await connection.fetch(SQL["append_many"], USER, some, each, *columns)
 
     async def ids(self, thread: str) -> list[str]:
         """The ids of a thread's messages, by seq."""

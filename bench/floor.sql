@@ -32,6 +32,20 @@ SELECT t.id, t.base + m.n, m.id, m.role, m.payload
 FROM t, unnest($4::uuid[], $5::int2[], $6::jsonb[]) WITH ORDINALITY AS m(id, role, payload, n)
 RETURNING seq;
 
+-- name: append_many
+-- New threads with as many messages each. $1 user, $2 threads, $3 how many each, then an array for
+-- each column, first the thread and the place in it.
+WITH t AS (INSERT INTO floor.threads AS t (user_id, public_id, last_seq)
+           SELECT $1, x, $3 FROM unnest($2::text[]) x
+           ON CONFLICT (user_id, public_id) DO UPDATE
+           SET last_seq = t.last_seq + excluded.last_seq, updated_at = now()
+           RETURNING id, public_id, last_seq - $3 AS base)
+INSERT INTO floor.messages (thread_id, seq, id, role, payload)
+SELECT t.id, t.base + m.n, m.id, m.role, m.payload
+FROM unnest($4::text[], $5::int8[], $6::uuid[], $7::int2[], $8::jsonb[])
+  AS m(thread, n, id, role, payload) JOIN t ON t.public_id = m.thread
+RETURNING thread_id, seq;
+
 -- name: window
 -- The correlated form, without row-level security. $1 user, $2 thread, $3 turns.
 SELECT m.seq, m.id, m.role, m.created_at, m.payload

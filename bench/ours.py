@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bench.items import Turn, payload
 from threadkeep import AsyncStore, Message, Store
@@ -45,6 +45,12 @@ class AsyncOurs:
                 f"thread-{n}", title=f"A thread about {n}", metadata=metadata
             )
             await self._lister.messages.append(f"thread-{n}", Message.user("?"))
+
+    async def append_many(self, batches: Mapping[str, Sequence[Message]]) -> object:
+        """Store messages of many threads."""
+        return await self._chat.messages.append_many(
+            {thread: list(messages) for thread, messages in batches.items()}
+        )
 
     async def ids(self, thread: str) -> list[str]:
         """The ids of a thread's messages, by seq."""

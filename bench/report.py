@@ -134,6 +134,13 @@ def show(console: Console, found: dict[str, Any]) -> None:
         judged = " ".join(_judged(flat[face], flat["goal"]) for face in FACES)
         table.add_row(flat["name"], f"{flat[FLOOR]:.2f}", judged, "", _number(flat["goal"]))
     console.print(table)
+    bulk = found["bulk"]
+    table = _table("messages a second", "floor", "ours", "ratio", "goal")
+    rates = (f"{bulk['floor_per_second']}", f"{bulk['ours_per_second']}", f"{bulk['ratio']:.2f}")
+    table.add_row(
+        f"append_many, {bulk['threads']} threads", *rates, _number(bulk["goal_per_second"])
+    )
+    console.print(table)
     converting = found["converting"]
     table = _table("converting, by json.loads", "json.loads", "ours", "ratio", "goal")
     for row in sorted(converting["pairs"], key=lambda row: -row["ratio"]):

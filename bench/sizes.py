@@ -11,7 +11,8 @@ class Sizes:
 
     `calls` is how often a side makes each call in a round. `appended` and `windows` say how many
     messages a thread has before the run, and how many such threads there are; `writer_turns` how
-    many turns each of the `writers` stores in a round.
+    many turns each of the `writers` stores in a round; `bulk_threads` how many threads are stored
+    at once in each of the `bulk_rounds`.
     """
 
     rounds: int
@@ -23,6 +24,8 @@ class Sizes:
     writer_turns: int
     warm_up: int
     counted: int
+    bulk_threads: int
+    bulk_rounds: int
 
 
 WHOLE = Sizes(
@@ -35,6 +38,8 @@ WHOLE = Sizes(
     writer_turns=8,
     warm_up=30,
     counted=400,
+    bulk_threads=2_000,
+    bulk_rounds=7,
 )
 QUICK = Sizes(
     rounds=2,
@@ -46,4 +51,6 @@ QUICK = Sizes(
     writer_turns=2,
     warm_up=2,
     counted=5,
+    bulk_threads=5,
+    bulk_rounds=1,
 )

@@ -35,6 +35,11 @@ def table(found: dict[str, Any]) -> str:
         f"| {row['name']} | {row['floor']:.0f} | {row['ours']:.0f} | {row['ratio']:.2f} |"
         for row in found["weights"]
     ]
+    if "bulk" in found:
+        bulk = found["bulk"]
+        lines += ["", "| Messages a second | floor | ours | ratio |", "| --- | --: | --: | --: |"]
+        rates = f"{bulk['floor_per_second']:,} | {bulk['ours_per_second']:,} | {bulk['ratio']:.2f}"
+        lines.append(f"| append_many, {bulk['messages'] // bulk['threads']} a thread | {rates} |")
     converting = found["converting"]
     said = (
         f"Converting a window of {converting['messages']} messages takes "

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from threadkeep.connecting import connect, connect_async
     from threadkeep.dialects.convert import convert
     from threadkeep.dialects.rules import Fault, check
-    from threadkeep.store import AsyncStore, Owner, Turn
+    from threadkeep.store import AsyncStore, OpenSpan, Owner, Turn
     from threadkeep.sync import Store
+    from threadkeep.values.attachment import Attachment
     from threadkeep.values.converted import Converted, Loss, Repair
     from threadkeep.values.errors import (
         ConflictError,
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
         ThreadkeepWarning,
         UnavailableError,
     )
+    from threadkeep.values.feedback import Feedback
+    from threadkeep.values.imported import Imported
     from threadkeep.values.message import Message
     from threadkeep.values.page import Page, Window
     from threadkeep.values.parts import (
@@ -43,15 +46,19 @@ if TYPE_CHECKING:
         ToolResultPart,
     )
     from threadkeep.values.run import Run, Usage
+    from threadkeep.values.session import Session
+    from threadkeep.values.span import Span, Total
     from threadkeep.values.thread import Thread
+    from threadkeep.values.tooluse import ToolUse
     from threadkeep.values.unset import UNSET
 
 _HOMES = {
     "threadkeep.connecting": ("connect", "connect_async"),
     "threadkeep.dialects.convert": ("convert",),
     "threadkeep.dialects.rules": ("Fault", "check"),
-    "threadkeep.store": ("AsyncStore", "Owner", "Turn"),
+    "threadkeep.store": ("AsyncStore", "OpenSpan", "Owner", "Turn"),
     "threadkeep.sync": ("Store",),
+    "threadkeep.values.attachment": ("Attachment",),
     "threadkeep.values.converted": ("Converted", "Loss", "Repair"),
     "threadkeep.values.errors": (
         "ConflictError",
@@ -66,6 +73,8 @@ _HOMES = {
         "ThreadkeepWarning",
         "UnavailableError",
     ),
+    "threadkeep.values.feedback": ("Feedback",),
+    "threadkeep.values.imported": ("Imported",),
     "threadkeep.values.message": ("Message",),
     "threadkeep.values.page": ("Page", "Window"),
     "threadkeep.values.parts": (
@@ -81,7 +90,10 @@ _HOMES = {
         "ToolResultPart",
     ),
     "threadkeep.values.run": ("Run", "Usage"),
+    "threadkeep.values.session": ("Session",),
+    "threadkeep.values.span": ("Span", "Total"),
     "threadkeep.values.thread": ("Thread",),
+    "threadkeep.values.tooluse": ("ToolUse",),
     "threadkeep.values.unset": ("UNSET",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
@@ -90,19 +102,23 @@ __all__ = [
     "UNSET",
     "ApprovalPart",
     "AsyncStore",
+    "Attachment",
     "ConflictError",
     "Converted",
     "DataPart",
     "DatabaseError",
     "Fault",
+    "Feedback",
     "FilePart",
     "ForbiddenError",
+    "Imported",
     "InvalidCursorError",
     "InvalidError",
     "Loss",
     "LossyError",
     "Message",
     "NotFoundError",
+    "OpenSpan",
     "Owner",
     "Page",
     "Part",
@@ -111,7 +127,9 @@ __all__ = [
     "Repair",
     "Run",
     "SchemaMismatchError",
+    "Session",
     "SourcePart",
+    "Span",
     "Store",
     "TextPart",
     "Thread",
@@ -119,6 +137,8 @@ __all__ = [
     "ThreadkeepWarning",
     "ToolCallPart",
     "ToolResultPart",
+    "ToolUse",
+    "Total",
     "Turn",
     "UnavailableError",
     "Usage",

@@ -61,11 +61,12 @@ class Settings:
     data: Path | None
     limits: Limits
     token_counter: TokenCounter
+    max_message_bytes: int | None = None
 
     @property
     def drafting(self) -> Drafting:
         """How the store makes rows of items."""
-        return Drafting(dialects.find, self.token_counter)
+        return Drafting(dialects.find, self.token_counter, self.max_message_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,7 @@ def settings(
     rls: RlsMode = True,
     data: str | Path | None = None,
     token_counter: TokenCounter | None = None,
+    max_message_bytes: int | None = None,
     direct_url: str | None = None,
     **limits: Unpack[GivenLimits],
 ) -> Settings:
@@ -118,6 +120,10 @@ def settings(
             )
     if rls not in (True, False, "required"):
         raise InvalidError("rls", "must be True, False or 'required'")
+    if max_message_bytes is not None and (
+        not isinstance(max_message_bytes, int) or max_message_bytes < 1
+    ):
+        raise InvalidError("max_message_bytes", "must be an int of at least 1, or None")
     return Settings(
         url=_address("url", given),
         admin_url=_address("admin_url", admin_url or _variable("THREADKEEP_ADMIN_URL", given)),
@@ -128,6 +134,7 @@ def settings(
         data=None if data is None else Path(data),
         limits=Limits(**limits),
         token_counter=token_counter or estimate_tokens,
+        max_message_bytes=max_message_bytes,
     )
 
 
@@ -147,6 +154,7 @@ class Given(GivenLimits, total=False):
     rls: RlsMode
     data: str | Path | None
     token_counter: TokenCounter | None
+    max_message_bytes: int | None
     direct_url: str | None
 
 
@@ -161,7 +169,8 @@ def connect(url: str | None = None, **given: Unpack[Given]) -> Store:
 
     With `rls=True`, the default, a role that bypasses row-level security is warned about; with
     "required" it is a ForbiddenError; False is for tables migrated without it. `token_counter`
-    counts the tokens of a payload's JSON text, a quarter of its bytes by default.
+    counts the tokens of a payload's JSON text, a quarter of its bytes by default. A payload larger
+    than `max_message_bytes` is refused before anything is sent; by default there is no limit.
 
     All times are in seconds. There are `pool_min` (1) to `pool_size` (10) connections. While the
     server is away a call goes on trying for `deadline` (30), then it raises a transient

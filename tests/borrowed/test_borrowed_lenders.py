@@ -53,7 +53,7 @@ async def use(store: AsyncStore) -> None:
     await chat.messages.append(
         "t", replace(Message.user("three", id="m3"), metadata={"n": [1, "é"]})
     )
-    await chat.messages.update("t", "m2", Message.user("anew"), metadata={"k": None})
+    await chat.messages.update("t", "m2", Message.user("anew"), replace_metadata={"k": None})
     thread = await chat.threads.update("t", title="hers", metadata={"a": 1.5})
     assert thread.metadata == {"a": 1.5}
     assert thread.updated_at.utcoffset() == timedelta(0)
@@ -422,7 +422,10 @@ async def test_an_async_session_may_lend_before_it_has_a_connection(
 def test_a_store_lends_and_closes_nothing(
     database: Database, blocking_store: Store, store: AsyncStore
 ) -> None:
-    """Both faces have `using`; closing what it returns leaves the connection and the store open."""
+    """Both faces have `using`; closing what it returns leaves the connection and the store open.
+
+    [A4]
+    """
     with psycopg.connect(database.url) as connection:
         with blocking_store.using(connection) as lent:
             lent.owner("a").threads.create("t")

@@ -29,7 +29,7 @@ async def say(store: AsyncStore, lent: Any, id: str, *, blocking: bool = False) 
 
 
 async def test_blocks_of_asyncpg(database: Database, store: AsyncStore) -> None:
-    """An inner block that is undone takes what was said in it, no more."""
+    """An inner block that is undone takes what was said in it, no more. [A14]"""
     connection = await asyncpg.connect(database.url)
     try:
         async with connection.transaction():

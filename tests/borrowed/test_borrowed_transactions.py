@@ -33,7 +33,10 @@ async def dump(database: Database) -> list[Any]:
 async def test_a_rollback_takes_the_rows_of_both(
     way: Way, database: Database, store: AsyncStore
 ) -> None:
-    """Ours the very first statement of the transaction; after the rollback nothing is there."""
+    """Ours the very first statement of the transaction; after the rollback nothing is there.
+
+    [A14]
+    """
     await make_notes(database)
     before = await dump(database)
     async with way(database.url) as caller:
@@ -69,7 +72,10 @@ async def test_a_commit_keeps_the_rows_of_both(
 async def test_a_refusal_leaves_the_transaction_alive(
     way: Way, database: Database, store: AsyncStore
 ) -> None:
-    """A duplicate is answered and not doubled; each error leaves what the caller did before."""
+    """A duplicate is answered and not doubled; each error leaves what the caller did before.
+
+    [A14]
+    """
     await make_notes(database)
     await store.owner("a").messages.append("t", [Message.user("one", id="m1")])
     async with way(database.url) as caller:

@@ -36,7 +36,7 @@ def drawn(out: str) -> str:
 
 
 def test_the_demo_runs_on_nothing_twice() -> None:
-    """With no database configured it starts one, every check holds, and a second run works."""
+    """With no database configured it starts one, every check holds, and a second run works. [A2]"""
     data = Path(os.environ[FOLDER]) / f"demo-{os.getpid()}"
     kept = {n: v for n, v in os.environ.items() if n not in ("THREADKEEP_URL", "DATABASE_URL")}
     # A database of somebody else in the environment must not be touched.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from commands import pairs
 
+from threadkeep import Message
 from threadkeep.cli.importing import runs
 from threadkeep.sources.base import SourceItem
 from threadkeep.values.unset import UNSET
@@ -248,7 +249,47 @@ def test_runs_are_chains() -> None:
 def test_importing_needs_no_terminal() -> None:
     """The import is a function that brings in neither the command line's framework nor a driver."""
     code = (
-        "import sys; import threadkeep.cli.importing, threadkeep.cli.documents; "
+        "import sys; import threadkeep.cli.importing, threadkeep.values.document; "
         "sys.exit(bool({'typer', 'rich', 'psycopg', 'asyncpg'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("form", ["json", "jsonl"])
+def test_our_own_export_comes_back_whole(
+    cli: Cli, blocking_store: Store, tmp_path: Path, form: str
+) -> None:
+    """Threads with branches, states and times are made again; a second import adds nothing."""
+    own = blocking_store.owner("me")
+    own.threads.create("t", title="T", metadata={"k": 1})
+    failed = Message.of("user", "a", id="a", status="failed", metadata={"m": 1})
+    own.messages.append("t", [failed, Message.assistant("b", id="b")])
+    own.messages.append("t", Message.assistant("c", id="c"), parent="a")
+    own.threads.set_head("t", "b")
+    own.threads.archive("t")
+    own.threads.create("empty")
+    path = tmp_path / "me.json"
+    cli("export", "--owner", "me", "--format", form, "-o", path)
+
+    def take(owner: str) -> Any:
+        return cli("import", "--from", "threadkeep", path, "--owner", owner, "--json").json
+
+    told = take("you")
+    assert told["problems"] == []
+    assert (told["threads"], told["messages"]) == ({"total": 2, "new": 2}, {"total": 3, "new": 3})
+    you = blocking_store.owner("you")
+    thread = you.threads.get("t")
+    assert (thread.title, thread.status, thread.head) == ("T", "archived", "b")
+    assert [(m.id, m.parent_id, m.status) for m in you.messages.list("t", tree=True)] == [
+        ("a", None, "failed"),
+        ("b", "a", "complete"),
+        ("c", "a", "complete"),
+    ]
+    again = take("you")
+    assert (again["threads"]["new"], again["messages"]["new"], again["problems"]) == (0, 0, [])
+    own.messages.append("t", Message.user("d", id="d"), parent="c")
+    own.messages.update("t", "b", Message.assistant("changed", id="b"))
+    cli("export", "--owner", "me", "--format", form, "-o", path)
+    assert take("me")["messages"]["new"] == 0
+    later = take("you")
+    assert [problem["code"] for problem in later["problems"]] == ["conflict"]

@@ -87,7 +87,10 @@ def test_verify_of_an_empty_database_finds_the_schema_missing(migrate: Migrate) 
 def test_sql_is_what_up_runs(
     migrate: Migrate, empty_database: Database, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The printed SQL makes a database on which `up` has nothing to do; it needs no database."""
+    """The printed SQL makes a database on which `up` has nothing to do; it needs no database.
+
+    [A8]
+    """
     assert run(["migrate", "sql"]) == 0
     text = capfd.readouterr().out
     assert run(["migrate", "sql", "--json"]) == 0

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 
-from threadkeep import Message, Store, ToolCallPart, ToolResultPart
+from threadkeep import Message, Store, ToolCallPart, ToolResultPart, Usage
 from threadkeep.core import runs
 from threadkeep.core.append import batch
 from threadkeep.core.drafts import Drafting, estimate_tokens
@@ -18,9 +20,22 @@ from threadkeep.values.parts import Part
 OWNER, THREAD, USER, RUN = "owner-a", "thread-1", "person-1", "run-1"
 KEY = owner_key(OWNER)
 NAMED = (KEY, OWNER, THREAD)
+SESSION = "session-1"
 LAST = datetime.max.replace(tzinfo=UTC)
 FIRST = datetime.min.replace(tzinfo=UTC)
+FIRST_DAY = datetime(2020, 1, 1, tzinfo=UTC)
 FAR = 2**63 - 1
+SPAN = "span-1"
+ANY_SPAN = (False, *[None] * 5)
+SPANS_OF: list[tuple[str, tuple[object, ...], tuple[object, ...], str | None]] = [
+    ("", (None, None), (None, *ANY_SPAN), None),
+    ("", (None, None), (None, True, "llm", "running", False, None, None), None),
+    ("", (None, None), (SPAN, False, None, None, None, 0.0, 1e9), None),
+    ("_of_user", (None, USER), (None, *ANY_SPAN), USER),
+    ("_of_thread", (THREAD, None), (None, *ANY_SPAN), None),
+    ("_of_parent", (THREAD, None), (SPAN, *ANY_SPAN), USER),
+]
+SESSIONS_OF = {"": (None, None), "_of_user": (None, USER), "_of_thread": (THREAD, None)}
 
 
 def turn(number: int) -> list[Message]:
@@ -42,7 +57,8 @@ def fill(store: Store, turns: int, branches: int) -> None:
         if turns == 0:
             continue
         chat.threads.create(THREAD, metadata={"kind": "sample"}, external_id="outside")
-        chat.messages.append(THREAD, Message.system("be brief", id="s0"))
+        chat.messages.append(THREAD, Message.system("be brief", id="s0"), session=SESSION)
+        chat.messages.update(THREAD, "s0", metadata={"kind": "sample"})
         for start in range(0, turns, 100):
             batch = [m for n in range(start, min(start + 100, turns)) for m in turn(n)]
             chat.messages.append(THREAD, batch)
@@ -54,10 +70,23 @@ def fill(store: Store, turns: int, branches: int) -> None:
             )
         if branches:
             chat.threads.set_head(THREAD, f"b{turns - 1}")
+        chat.attachments.save("file", name="f", media_type="m", thread=THREAD)
+        chat.attachments.save("loose", name="f", media_type="m")
+        chat.feedback.set(THREAD, "u0", "positive")
+        chat.sessions.save(SESSION, thread=THREAD, sdk_version="1", state={"a": 1})
+        chat.sessions.save("ended", expires_at=datetime(2020, 1, 1, tzinfo=UTC))
+        chat.spans.start("step", span_id=SPAN, type="llm", thread=THREAD, user=USER)
+        chat.spans.start("part", span_id="span-2", thread=THREAD, user=USER, parent=SPAN)
+        chat.spans.start("part", span_id="span-3", parent="span-2")
+        chat.spans.end("span-2", output=[1], usage=Usage(input_tokens=3, cost=Decimal("0.10")))
         scope = chat._inner._scope
         step(runs.begin(scope, THREAD, Hold(RUN, 600.0, exclusive=False, begins=True)))
         other = store.owner(owner, user=USER)
         other.messages.append("thread-2", Message.user("mine", id="u0"))
+        begun = Hold("run-2", 600.0, exclusive=False, begins=True)
+        step(runs.begin(other._inner._scope, "thread-2", begun))
+        other.sessions.save("mine")
+        other.attachments.save("mine", name="f", media_type="m")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +115,7 @@ def reads() -> list[Call]:
         Call(
             "threads_of_external_oldest", (KEY, OWNER, *oldest, None, None, 21, 9, None, "outside")
         ),
+        *sorted_threads(),
         Call("threads_count", (KEY, OWNER, None, None, None, None)),
         Call("message_get", (*path, "u0")),
         Call("messages_siblings", (*path, "u0")),
@@ -94,6 +124,7 @@ def reads() -> list[Call]:
         Call("messages_up_path", (*path, "u0", FAR, -1, 10)),
         Call("messages_up_tree", (*path, FAR, -1, 10)),
         Call("messages_down_tree", (*path, FAR, 0, 10)),
+        *scans(),
         Call("messages_count_path", (*path, None)),
         Call("messages_find", (*path, '[{"message_id": "u0", "format": "threadkeep"}]', "{}")),
         Call("window_of_turns", (*path, 1), 4),
@@ -107,7 +138,115 @@ def reads() -> list[Call]:
         Call("runs_oldest", (*path, FIRST, "", 10)),
         Call("run_standing", (*path, RUN)),
         Call("thread_usage", path),
+        Call("runs_totals", (KEY, OWNER, None, None, FIRST, LAST, "run")),
+        Call("runs_totals_of_user", (KEY, OWNER, None, USER, FIRST, LAST, "user")),
+        Call("runs_totals_of_thread", (*path, FIRST, LAST, "thread")),
+        Call("spans_totals", (KEY, OWNER, None, None, FIRST, LAST, "day", None, None)),
+        Call("spans_totals_of_user", (KEY, OWNER, None, None, FIRST, LAST, "user", None, USER)),
+        Call("spans_totals_of_thread", (*path, FIRST, LAST, "thread", "llm", None)),
+        Call("span_get", (KEY, OWNER, SPAN, USER)),
+        Call("span_tree", (KEY, OWNER, SPAN, None), 3),
+        Call("span_tree", (KEY, OWNER, SPAN, USER), 2),
+        *(
+            Call(
+                f"spans{kind}_{order}",
+                (KEY, OWNER, *within, at, "", FIRST, LAST, *which, 9, 99, whose),
+            )
+            for kind, within, which, whose in SPANS_OF
+            for order, at in (("newest", LAST), ("oldest", FIRST))
+        ),
+        Call("session_get", (KEY, OWNER, SESSION, None)),
+        Call("session_get", (KEY, OWNER, "mine", USER)),
+        *(
+            Call(f"sessions{which}_{order}", (KEY, OWNER, *whose, False, at, "", 9))
+            for which, whose in SESSIONS_OF.items()
+            for order, at in (("newest", LAST), ("oldest", FIRST))
+        ),
+        Call("tool_messages_path", (*path, None), 2),
+        Call("tool_messages_path", (*path, "t0"), 2),
+        Call("tool_messages_tree", path, 3),
+        Call("attachments_get", (KEY, OWNER, None, ["loose", "file", "none"]), 2),
+        Call("attachments_newest", (KEY, OWNER, LAST, "", 10), 3),
+        Call("attachments_oldest", (KEY, OWNER, FIRST, "", 10), 3),
+        Call("attachments_of_user_newest", (KEY, OWNER, LAST, "", 10, USER)),
+        Call("attachments_of_user_oldest", (KEY, OWNER, FIRST, "", 10, USER)),
+        Call("attachments_of_thread_newest", (*path, LAST, "", 10)),
+        Call("attachments_of_thread_oldest", (*path, FIRST, "", 10)),
+        Call("attachments_unused_newest", (KEY, OWNER, LAST, "", 10, LAST, None), 2),
+        Call("attachments_unused_oldest", (KEY, OWNER, FIRST, "", 10, LAST, None), 2),
+        *bulk_reads(),
+        Call("feedback_newest", (*path, FAR, "", 10)),
+        Call("feedback_oldest", (*path, -1, "", 10)),
     ]
+
+
+def bulk_reads() -> list[Call]:
+    """What reads many threads, or a whole one."""
+    listed, rows, texts = bulk("u0")
+    owned = (KEY, OWNER, None)
+    return [
+        Call("bulk_find", (*owned, listed, rows, texts)),
+        Call("bulk_refused", (KEY, OWNER, "nobody", f'["none", "{THREAD}"]', False)),
+        Call("messages_count_chosen", (KEY, OWNER, 0, LAST, ["user"], None, THREAD, None)),
+        Call("thread_export", (*NAMED, None), 5),
+    ]
+
+
+def bulk(message_id: str) -> tuple[str, str, str]:
+    """A batch for a thread that is there and one that is not: threads, rows and payloads."""
+    drafting = Drafting(lambda _: None, estimate_tokens)
+    d = drafting.message(Message.user("new", id=message_id), created_at=None)
+    named = [
+        {"thread_id": id_, "first": n, "rows": 1, "starts": 1, "before": n - 1}
+        for n, id_ in ((1, THREAD), (2, "absent"))
+    ]
+    return json.dumps(named), *batch([d, replace(d, id="second")])[:2]
+
+
+def sorted_threads() -> list[Call]:
+    """The lists of threads that are sorted, and what goes with them."""
+    contained = '{"kind":"sample"}'
+    named = (KEY, OWNER, "active", contained)
+    owners = {"": (), "_of_user": (USER,), "_of_external": (None, "outside")}
+    return [
+        *(
+            Call(
+                f"threads{kind}_sorted_{way}",
+                (KEY, OWNER, None, None, by, *([None] * 4), 21, 0, *whose),
+            )
+            for kind, whose in owners.items()
+            for by, way in (("title", "up"), ("title", "down"), ("created_at", "down"))
+        ),
+        Call("threads_sorted_down", (*named, "updated_at", False, LAST, "", FAR, 21, 0)),
+        Call("threads_sorted_up", (*named, "active_at", False, FIRST, "", -1, 21, 0)),
+        Call("thread_place", (*NAMED, None)),
+        Call("threads_previews", (KEY, OWNER, None, [THREAD, "none", "thread-2"]), 2),
+        Call("threads_previews", (KEY, OWNER, USER, [THREAD, "none", "thread-2"])),
+    ]
+
+
+def scans() -> list[Call]:
+    """The lists of messages that match."""
+    path, every = (*NAMED, None), [None] * 6
+    roles, contained = ["system", "user"], '{"kind":"sample"}'
+    head, leaf, tree = (None, False, -1), ("u0", False, 1), (None, True, -1)
+    far = {"up": (None, FAR), "down": (None, -1), "newest": (LAST, FAR), "oldest": (FIRST, -1)}
+    calls = []
+    for way, start in far.items():
+        name = f"messages_{way}" if way in ("newest", "oldest") else f"messages_scan_{way}"
+        after = "s0" if way in ("down", "oldest") else "b0"
+        calls += [
+            Call(name, (*path, *head, None, 10, 2, *every, True, *start), 3),
+            Call(name, (*path, *leaf, None, 10, 0, *every, False, *start)),
+            Call(name, (*path, *tree, after, 10, 1, *every, False, *start), 3),
+            Call(name, (*path, *head, None, 9, 0, roles, *every[1:], False, *start), 2),
+            Call(name, (*path, *tree, None, 9, 0, None, contained, *every[2:], True, *start)),
+            Call(
+                name, (*path, *head, None, 9, 0, *every[:2], FIRST, LAST, True, None, True, *start)
+            ),
+            Call(name, (*path, *tree, None, 9, 0, *every[:5], SESSION, False, *start)),
+        ]
+    return calls
 
 
 def appends() -> list[Call]:
@@ -115,17 +254,28 @@ def appends() -> list[Call]:
     drafting = Drafting(lambda _: None, estimate_tokens)
     d = drafting.message(Message.user("new", id="new"), created_at=None)
     held = (RUN, 9.0)
+    open_ = (*NAMED, None, None)
+    file = ("f", "m", 1, "chatkit", "{}")
     rest = batch([replace(d, calls=["c"], metadata_json="{}", created_at=LAST)])
+    imported = (*[None] * 4, FIRST_DAY, FIRST_DAY, 0, None, None, 1, 1, 1, 1)
     return [
-        Call("append_to_head", (*NAMED, None, None, *rest)),
-        Call("append_under", (*NAMED, None, None, *rest, "u0", False)),
-        Call("append_under", (*NAMED, None, None, *rest, None, False)),
-        Call("append_in_run", (*NAMED, None, None, *rest, None, False, True, *held, True, True)),
-        Call("append_in_run", (*NAMED, None, None, *rest, "u0", False, False, *held, False, True)),
-        Call("run_begin", (*NAMED, None, "new", 9.0, False)),
-        Call("run_begin", (*NAMED, None, RUN, 9.0, True)),
+        Call("append_to_head", (*NAMED, None, None, *rest, False)),
+        Call("append_under", (*NAMED, None, None, *rest, False, "u0", False)),
+        Call("append_under", (*NAMED, None, None, *rest, True, None, False)),
+        Call("append_in_run", (*open_, *rest, False, None, False, True, *held, True, True)),
+        Call("append_in_run", (*open_, *rest, True, "u0", False, False, *held, False, True)),
+        Call("run_begin", (*NAMED, None, "new", 9.0, False, False)),
+        Call("run_begin", (*NAMED, None, RUN, 9.0, True, True)),
+        Call("span_start", (*NAMED, None, "new", SPAN, USER, RUN, "n", "tool", LAST, "{}", "[]")),
+        Call("span_start", (KEY, OWNER, None, USER, "new", *[None] * 3, "n", "tool", *[None] * 3)),
         Call("thread_create", (KEY, OWNER, "fresh", None, "t", "{}", None, None, None, None, None)),
+        Call("bulk_append", (KEY, OWNER, None, *bulk("new"), False), 2),
+        Call("thread_import", (KEY, OWNER, "copy", None, None, "active", *imported)),
         Call("fork", (*NAMED, None, None, "copy", False, None)),
+        Call("attachment_save", (*NAMED, None, "new", None, *file, True, True, "{}", True, LAST)),
+        Call("attachment_save", (*NAMED, None, "file", None, *file, False, *[False, None] * 2)),
+        Call("feedback_set", (*NAMED, None, "u0", "", "negative", "no")),
+        Call("feedback_set", (*NAMED, None, "u0", USER, "negative", None)),
         Call("fork", (*NAMED, None, "u0", "copy", True, "t")),
     ]
 
@@ -137,6 +287,12 @@ def changes(key: Callable[[], int]) -> list[Call]:
     """
     here = (KEY, key())
     touched = [True, "t", True, "archived", True, "{}", True, "x", True, LAST]
+    touched += [True, "f", True, "{}", True, "locked", True, "r"]
+    span, ended = (KEY, OWNER, SPAN, None), ["failed", "e", LAST, 1.5, "[1]", True, "{}"]
+    ended += [1, 2, 3, 4, "0.1"]
+    done = [None, None, None, "[1]", False, None, 3, None, None, None, "0.1"]
+    session, made = (KEY, OWNER, SESSION, None), [True, "1", True, "[]", True, "{}", True, None]
+    places = '[{"parent": 2, "anchor": 9, "turn": 1}, {"parent": null, "anchor": 9, "turn": 1}]'
     return [
         Call("thread_lock", (*NAMED, None)),
         Call("thread_update", (*here, *touched)),
@@ -150,6 +306,24 @@ def changes(key: Callable[[], int]) -> list[Call]:
         Call("message_delete", (*here, 5)),
         Call("messages_truncate", (*here, 2)),
         Call("messages_clear", here),
+        Call("bulk_lock", (KEY, OWNER, None, f'["absent", "{THREAD}"]')),
+        Call("messages_delete_chosen", (*here, 0, LAST, ["user"], None, 3)),
+        Call("messages_reparent", (*here, '[{"gone": 2, "next": 3}]', '{"2": 1}'), 0),
+        Call("messages_import", (*here, FAR - 9, *bulk("new")[1:], places), 1),
+        Call("session_save", (*session, *[None, *made, False, None])),
+        Call("session_save", (*session, *[here[1] or None, *made, True, "1"])),
+        Call("session_archive", session),
+        Call("session_unarchive", session),
+        Call("session_delete", session),
+        Call("sessions_purge", (KEY, OWNER, LAST, None, 9)),
+        Call("span_lock", span),
+        Call("span_end", (*span, *ended)),
+        Call("span_ended_so", (KEY, OWNER, "span-2", USER, "complete", *done)),
+        Call("span_delete", (KEY, OWNER, SPAN), 3),
         Call("run_renew", (*here, RUN, 9.0)),
+        Call("attachment_lock", (KEY, OWNER, "file", None, None)),
+        Call("attachment_lock", (KEY, OWNER, "loose", None, LAST)),
+        Call("attachment_delete", (KEY, OWNER, "file")),
+        Call("feedback_delete", (*here, 2, "")),
         Call("run_end", (*here, RUN, "complete", 1, None, None, None, "0.1")),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 import warnings
@@ -96,7 +97,7 @@ def test_only_the_admin_role_reaches_across_owners(database: Database) -> None:
 def test_the_url_comes_from_the_argument_then_the_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The argument goes before THREADKEEP_URL, that before DATABASE_URL; drivers' names go."""
+    """The argument goes before THREADKEEP_URL, that before DATABASE_URL; drivers' names go. [A1]"""
     monkeypatch.setenv("DATABASE_URL", "postgres://third/db")
     assert str(settings().url) == "postgresql://third/db"
     monkeypatch.setenv("THREADKEEP_URL", "postgresql+asyncpg://second/db")
@@ -118,6 +119,7 @@ def test_the_embedded_server_can_be_forbidden(monkeypatch: pytest.MonkeyPatch) -
     [
         *({"pool_size": 0}, {"rls": "maybe"}, {"schema": ""}, {"pool_min": 11}),
         *({"deadline": -1}, {"connect_timeout": 0}, {"statement_timeout": 0}),
+        *({"max_message_bytes": 0}, {"max_message_bytes": "1"}),
         *({"pooler": "session"}, {"admin_url": "mysql://x"}, {"direct_url": "mysql://x"}),
     ],
 )
@@ -126,6 +128,25 @@ def test_a_bad_option_is_named_before_anything_is_opened(bad: dict[str, str]) ->
     with pytest.raises(InvalidError) as refused:
         connect("postgresql://nowhere.invalid/db", **bad)  # type: ignore[arg-type]
     assert refused.value.field in bad
+
+
+async def test_a_message_beyond_the_limit_is_refused_before_anything_is_sent(
+    database: Database,
+) -> None:
+    """Bytes of its UTF-8 text count; the batch it stands in is refused with it. [C15]"""
+    async with connect_async(database.url, max_message_bytes=100) as store:
+        chat = store.owner("o")
+        item = {"role": "user", "content": ""}
+        room = 100 - len(json.dumps(item, separators=(",", ":")))
+        fits = item | {"content": "e" * (room - 2) + "\u00e9"}
+        await chat.messages.append("t", [fits], dialect="openai-chat")
+        for content in ("e" * (room + 1), "e" * (room - 1) + "\u00e9"):
+            with pytest.raises(InvalidError) as refused:
+                await chat.messages.append(
+                    "t", [item, item | {"content": content}], dialect="openai-chat"
+                )
+            assert refused.value.field == "payload"
+        assert await chat.messages.count("t") == 1
 
 
 @pytest.mark.parametrize("url", ["postgresql://u@127.0.0.1:1/db", "postgresql:///db?host=/nowhere"])
@@ -152,7 +173,10 @@ async def test_a_closed_store_says_so(database: Database) -> None:
 
 
 def test_nothing_configured_is_the_embedded_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With nothing configured the embedded server is used, announced, and keeps what it got."""
+    """With nothing configured the embedded server is used, announced, and keeps what it got.
+
+    [A2]
+    """
     for name in ("DATABASE_URL", "THREADKEEP_URL", "THREADKEEP_ADMIN_URL", "THREADKEEP_EMBEDDED"):
         monkeypatch.delenv(name, raising=False)
     folder = Path(tempfile.mkdtemp(prefix="threadkeep-test-", dir="/tmp"))

@@ -88,7 +88,7 @@ async def _page(call: Any) -> object:
 async def test_a_hot_call_is_one_statement_and_one_round_trip(
     database: Database, size: int
 ) -> None:
-    """Append, window, list and get cost one of each, however long the thread, with RLS on."""
+    """Append, window, list and get cost one of each, however long the thread, with RLS on. [D3]"""
     observer = await _superuser(database)
     await observer.execute(BIG_MESSAGES, KEY, OWNER, THREAD, size)
     await observer.execute("CREATE EXTENSION pg_stat_statements")
@@ -218,13 +218,13 @@ async def _measure(connection: Any, block: str, args: tuple[object, ...]) -> tup
 
 @pytest.mark.parametrize("server", ["postgres", "debian15"], indirect=True)
 async def test_a_page_and_a_window_read_few_rows(database: Database) -> None:
-    """With 50 000 threads and messages, at most three rows are read for a row returned."""
+    """With 50 000 threads and messages, at most three rows are read for a row returned. [A17]"""
     await _check_rows_read(database, 50_000, 50_000)
 
 
 @pytest.mark.prove
 async def test_a_page_and_a_window_read_few_rows_of_a_million(database: Database) -> None:
-    """With 1 000 000 threads and messages, at most three rows are read for a row returned."""
+    """With 1 000 000 threads and messages, at most three rows are read for a row returned. [A17]"""
     await _check_rows_read(database, 1_000_000, 1_000_000)
 
 

@@ -19,11 +19,23 @@ VOLATILE = {
     "append_to_head",
     "append_under",
     "append_in_run",
+    "bulk_append",
+    "thread_import",
     "thread_create",
     "thread_lock",
     "fork",
     "thread_update",
     "thread_set_head",
+    "session_save",
+    "session_archive",
+    "session_unarchive",
+    "session_delete",
+    "sessions_purge",
+    "span_start",
+    "span_lock",
+    "attachment_save",
+    "attachment_lock",
+    "feedback_set",
 }
 SIZES = {"empty": (0, 0), "one turn": (1, 0), "large": (250, 40)}
 
@@ -60,12 +72,15 @@ async def _run(
             due = filled or call.name in ("append_to_head", "thread_create", "run_begin")
             parent = {"append_under": -2, "append_in_run": -7}.get(call.name)
             due = due or (parent is not None and call.args[parent] is None)
+            due = due or call.name in ("bulk_append", "thread_import")
+            due = due or (call.name == "span_start" and call.args[2] is None)
             results.append(await _rows(connection, call, filled=due))
             await connection.execute("ROLLBACK")
         key = await _key(connection)
         for call in changes(lambda: key):
             await connection.execute(begin_as(KEY))
-            results.append(await _rows(connection, call, filled=filled))
+            due = filled or call.name == "session_save"
+            results.append(await _rows(connection, call, filled=due))
             await connection.execute("ROLLBACK")
         return results
     finally:

@@ -16,7 +16,7 @@ BOTH = pytest.mark.parametrize("server", ["postgres", "debian15"], indirect=True
 
 @BOTH
 async def test_every_block_runs_in_an_oddly_named_schema(empty_database: Database) -> None:
-    """Each block with parameters prepares against tables that only exist in the odd schema."""
+    """Each block with parameters prepares against tables that only exist in the odd schema. [A9]"""
     with open_migrations(empty_database.superuser_url, options=Options(schema=ODD)) as migrations:
         migrations.up()
     connection = await asyncpg.connect(empty_database.superuser_url)

@@ -61,7 +61,7 @@ class Path:
         row = self.rows[i]
         above = self.rows[i - 1] if i else None
         parent = above.seq if above else None, above.id if above and pinned else None
-        payload = None, None, row.message.json, None
+        payload = None, None, row.message.json, None, None
         told = row.id, row.message.role, "complete", "threadkeep", NOON, *payload
         return (
             *(row.seq, *parent, row.turn, row.tokens, *told),

@@ -42,7 +42,10 @@ def as_text(part: Any) -> Any:
 
 @pytest.mark.parametrize("name", CASES)
 def test_each_golden_case_gives_the_same_text(name: str) -> None:
-    """All golden cases, with and without incomplete calls, are equal with the order of keys."""
+    """All golden cases, with and without incomplete calls, are equal with the order of keys.
+
+    [G8]
+    """
     case = CASES[name]
     if "model_error" in case:
         with pytest.raises(InvalidError):

@@ -424,7 +424,7 @@ def test_a_changed_part_shows_and_all_else_stays() -> None:
 
 
 def test_a_text_stays_a_text() -> None:
-    """Content that was a text and not a list is one again after the text was changed."""
+    """Content that was a text and not a list is one again after the text was changed. [C13]"""
     for item in kit.ODD[:2]:
         (message,) = v7.load([item])
         assert rewritten(message, TextPart("New")) == [{**item, "content": "New"}]
@@ -504,7 +504,10 @@ KNOWN = (
 def test_ui_messages_become_what_the_genuine_package_makes_of_them(
     genuine: Genuine, name: str
 ) -> None:
-    """The golden conversions: the same messages and blocks, and what the provider has signed."""
+    """The golden conversions: the same messages and blocks, and what the provider has signed.
+
+    [G7 G8]
+    """
     case = CASES[name]
     made = v7.dump(ui.load(case["ui"]))
     kit.accepts("ai-sdk-model@7", made, genuine)

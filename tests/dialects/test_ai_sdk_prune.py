@@ -47,7 +47,7 @@ def prune(messages: Any, chosen: Any) -> Any:
 
 @pytest.mark.parametrize("case", GOLDEN["cases"], ids=lambda case: str(case["options"]))
 def test_each_golden_case_gives_the_same_text(case: Any) -> None:
-    """All golden cases are equal with the order of keys."""
+    """All golden cases are equal with the order of keys. [G10]"""
     assert ordered(prune(GOLDEN["messages"], case["options"])) == ordered(case["result"])
 
 

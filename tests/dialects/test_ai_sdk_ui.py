@@ -322,7 +322,7 @@ V4_READ: list[tuple[dict[str, Any], Sequence[Part]]] = [
 
 @pytest.mark.parametrize(("item", "parts"), V4_READ)
 def test_version_4_is_read(item: dict[str, Any], parts: Sequence[Part]) -> None:
-    """Each form of version 4 is read as typed parts."""
+    """Each form of version 4 is read as typed parts. [G11]"""
     (message,) = v4.load([{"role": "assistant", **item}])
     assert message.parts == tuple(parts)
 
@@ -345,7 +345,7 @@ def test_version_4_is_not_written_but_stays() -> None:
 
 
 def test_version_4_becomes_version_7() -> None:
-    """The forms of version 4 are upgraded; what only version 4 knows is reported."""
+    """The forms of version 4 are upgraded; what only version 4 knows is reported. [G11]"""
     made = v7.dump(v4.load([kit.V4[2]]))
     assert made == [
         {
@@ -576,7 +576,10 @@ def test_a_call_and_what_came_of_it_is_one_state(
     approval: Any,
     losses: set[str],
 ) -> None:
-    """Question, answer and result give the state; an approval that contradicts it is reported."""
+    """Question, answer and result give the state; an approval that contradicts it is reported.
+
+    [G4]
+    """
     made = dialect.dump([Message.assistant([CALL], id="a"), Message.tool(parts, id="t")])
     ((_, block),) = (item["parts"] for item in made)
     assert (block["state"], block.get("approval")) == (state, approval)

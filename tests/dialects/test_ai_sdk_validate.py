@@ -25,7 +25,7 @@ GOLDEN = json.loads(
 
 @pytest.mark.parametrize("name", GOLDEN)
 def test_messages_are_judged_as_by_the_genuine_package(name: str) -> None:
-    """The same verdict, and the same messages with the same members in the same order."""
+    """The same verdict, and the same messages with the same members in the same order. [G4 G9]"""
     case = GOLDEN[name]
     result = safe_validate_ui_messages(case["input"])
     assert result.ok == case["ok"]
@@ -37,7 +37,7 @@ def test_messages_are_judged_as_by_the_genuine_package(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name, case in GOLDEN.items() if case["ok"]])
 def test_unknown_members_can_be_kept(name: str) -> None:
-    """With keep_unknown, valid messages come back as they were."""
+    """With keep_unknown, valid messages come back as they were. [G9]"""
     messages = GOLDEN[name]["input"]
     assert json.dumps(validate_ui_messages(messages, keep_unknown=True)) == json.dumps(messages)
 

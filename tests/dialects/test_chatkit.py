@@ -179,7 +179,7 @@ KINDS: list[tuple[dict[str, Any], str, tuple[Part, ...]]] = [
 def test_every_kind_of_item_has_its_parts(
     value: dict[str, Any], role: str, parts: tuple[Part, ...]
 ) -> None:
-    """Each of the 11 kinds is read as the parts that other formats can use."""
+    """Each of the 11 kinds is read as the parts that other formats can use. [G3]"""
     (message,) = dialect.load([value])
     assert (message.role, message.parts) == (role, parts)
     assert (message.id, message.created_at) == (value["id"], AT.replace(microsecond=123456))
@@ -188,7 +188,7 @@ def test_every_kind_of_item_has_its_parts(
 
 
 def test_all_kinds_of_the_sdk_are_known() -> None:
-    """The kinds of the recorded items are the 11 that the SDK has."""
+    """The kinds of the recorded items are the 11 that the SDK has. [G3]"""
     (union, *_) = ITEM.__args__
     kinds = {kind.model_fields["type"].default for kind in union.__args__}
     assert len(kinds) == 11

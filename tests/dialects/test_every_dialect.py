@@ -52,7 +52,10 @@ def holds_at_home(kit: Kit, item: Any) -> None:
 
 @tags
 def test_recorded_items_come_back_as_they_were(tag: str) -> None:
-    """A recorded item is loaded and dumped with every member in its order, also when stored."""
+    """A recorded item is loaded and dumped with every member in its order, also when stored.
+
+    [C12]
+    """
     assert KITS[tag].corpus
     for item in KITS[tag].corpus:
         holds_at_home(KITS[tag], item)

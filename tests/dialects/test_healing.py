@@ -140,7 +140,10 @@ def through(store: Store, seeds: range, combinations: int) -> None:
 
 
 def test_a_healed_window_breaks_no_rule(blocking_store: Store) -> None:
-    """200 spoilt histories are accepted in every window by a provider, and stay as they were."""
+    """200 spoilt histories are accepted in every window by a provider, and stay as they were.
+
+    [G5]
+    """
     through(blocking_store, range(200), 2)
 
 

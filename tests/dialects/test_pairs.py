@@ -85,7 +85,10 @@ def through(store: Store, genuine: Genuine, source: str, seeds: range) -> None:
 def test_every_format_is_read_as_every_other(
     source: str, blocking_store: Store, genuine: Genuine
 ) -> None:
-    """Five conversations with all there is go into the store in one format and out in each."""
+    """Five conversations with all there is go into the store in one format and out in each.
+
+    [C17]
+    """
     through(blocking_store, genuine, source, range(5))
 
 

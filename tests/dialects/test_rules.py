@@ -688,7 +688,10 @@ def test_a_valid_history_has_no_fault(provider: str) -> None:
 def test_a_broken_rule_is_found(
     provider: str, code: str, edit: Edit, expected: frozenset[str]
 ) -> None:
-    """A history that breaks one rule has faults of that rule, and of no other but those named."""
+    """A history that breaks one rule has faults of that rule, and of no other but those named.
+
+    [G5]
+    """
     items = deepcopy(HISTORIES[provider])
     edit(items)
     before = deepcopy(items)

@@ -149,7 +149,10 @@ def _head(page: Path) -> str:
 
 
 def test_the_sql_for_a_dba_works(database: Database) -> None:
-    """The logins made as the page says can use the store; by hand a named owner's rows are seen."""
+    """The logins made as the page says can use the store; by hand a named owner's rows are seen.
+
+    [A16]
+    """
     text = (ROOT / "docs" / "row-level-security.md").read_text("utf-8")
     logins, by_hand = blocks(text, "sql")
     with psycopg.connect(database.superuser_url, autocommit=True) as superuser:

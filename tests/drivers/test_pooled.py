@@ -19,7 +19,10 @@ SHOWN = sql("SELECT current_setting('statement_timeout'), current_setting('appli
 async def test_a_pooler_is_found_out(
     driver: str, pooler: Pooler | None, pooled_database: Database
 ) -> None:
-    """Through a pooler that no name gives away statements run, unprepared, with nothing set."""
+    """Through a pooler that no name gives away statements run, unprepared, with nothing set.
+
+    [A15]
+    """
     async with executor(driver, pooled_database.url, Limits(pooler=pooler)) as ex:
         assert ex.pooled is True
         for _ in range(20):

@@ -88,7 +88,10 @@ async def spread(ex: Ex, count: int) -> None:
 async def test_one_failure_is_all_that_dead_connections_cost(
     driver: str, database: Database, server: Server
 ) -> None:
-    """When all idle connections are dead one call fails, transiently, and the next one works."""
+    """When all idle connections are dead one call fails, transiently, and the next one works.
+
+    [A15]
+    """
     async with executor(driver, database.url) as ex:
         await spread(ex, 4)
         server.run(KILL.format(database.name))
@@ -246,7 +249,7 @@ async def test_a_cancelled_wait_for_the_standby_is_no_acknowledgement(
 
 @pytest.mark.parametrize("driver", DRIVERS)
 async def test_a_full_pool_is_waited_for_and_then_given_up(driver: str, database: Database) -> None:
-    """With all connections lent, a call waits up to the deadline and says so."""
+    """With all connections lent, a call waits up to the deadline and says so. [A3]"""
     async with executor(driver, database.url, Limits(pool_size=1, deadline=0.6)) as ex:
         async with ex.transaction(1) as tx:
             await tx.fetch(ONE)
@@ -330,7 +333,7 @@ def test_a_bad_limit_is_named(given: dict[str, object]) -> None:
 async def test_limits_reach_the_server(
     driver: str, seconds: float | None, database: Database
 ) -> None:
-    """Sessions have the name and the statement timeout; those of the URL go before ours."""
+    """Sessions have the name and the statement timeout; those of the URL go before ours. [A3]"""
     limits = Limits(pool_size=3, statement_timeout=seconds)
     shown = sql("SELECT current_setting('statement_timeout'), current_setting('application_name')")
     async with executor(driver, database.url, limits) as ex:

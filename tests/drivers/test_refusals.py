@@ -29,14 +29,17 @@ def is_transient(error: ThreadkeepError | None) -> bool:
 
 @given(st.one_of(st.sampled_from(sorted(TRANSIENT)), st.text(CODES, min_size=5, max_size=5)))
 def test_exactly_the_listed_states_are_transient(sqlstate: str) -> None:
-    """Class 08 and the listed states are tried again, nothing else is."""
+    """Class 08 and the listed states are tried again, nothing else is. [A18]"""
     expected = sqlstate.startswith("08") or sqlstate in TRANSIENT
     assert is_transient(refusal(sqlstate)) == expected
 
 
 @given(st.one_of(st.sampled_from(sorted(TRANSIENT)), st.text(CODES, min_size=5, max_size=5)))
 def test_both_drivers_say_the_same_of_a_state(sqlstate: str) -> None:
-    """An error with a SQLSTATE becomes the same error of ours, and shows nothing of its text."""
+    """An error with a SQLSTATE becomes the same error of ours, and shows nothing of its text.
+
+    [A18]
+    """
     theirs = asyncpg.PostgresError.new({"C": sqlstate, "M": VALUE})
     ours = async_driver.meaning(theirs)
     same = psycopg.OperationalError(VALUE)

@@ -167,7 +167,10 @@ async def test_no_transaction_is_left_open(driver: str, database: Database) -> N
 
 
 async def test_close_waits_for_what_is_under_way(database: Database, server: Server) -> None:
-    """A transaction under way ends well, who waits for a session is told, no session is left."""
+    """A transaction under way ends well, who waits for a session is told, no session is left.
+
+    [A6]
+    """
     ex = await AsyncpgExecutor.open(Address.parse(database.url), Limits(pool_size=2))
     await pids(ex, 2)
     entered, leave = asyncio.Event(), asyncio.Event()

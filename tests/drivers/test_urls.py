@@ -281,7 +281,10 @@ PASTED = [
 def test_what_hosting_pages_show_works_as_pasted(
     url: str, expected: Seen, traits: tuple[bool, str | None]
 ) -> None:
-    """Both drivers find the same hosts, user, password and database, and TLS where it is asked."""
+    """Both drivers find the same hosts, user, password and database, and TLS where it is asked.
+
+    [A1]
+    """
     pooled, mode = traits
     assert seen(url) == expected
     address = Address.parse(url)
@@ -498,7 +501,7 @@ SHOWN = "SELECT current_setting('application_name'), current_setting('geqo'), cu
 
 
 async def test_a_url_with_parameters_connects(empty_database: Database) -> None:
-    """Through each driver such a URL opens a session, in which its settings hold."""
+    """Through each driver such a URL opens a session, in which its settings hold. [A1]"""
     address = Address.parse(f"{empty_database.url}&{PARAMETERS}")
     dsn, arguments = address.for_asyncpg()
     connection = await asyncpg.connect(dsn, **arguments)

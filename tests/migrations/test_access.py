@@ -35,7 +35,7 @@ def counts(url: str, names: Iterable[str]) -> dict[str, int]:
 
 
 async def test_without_an_owner_nothing_is_seen(database_url: str, options: Options) -> None:
-    """A raw SELECT sees no row of any table or view, on a fresh session and on a used one."""
+    """A raw SELECT sees no row of any table or view, on a fresh session and on a used one. [I2]"""
     await migrate(database_url, options)
     names = [*data_tables(), *VIEWS]
     assert all(counts(database_url, names).values())
@@ -53,7 +53,10 @@ async def test_without_an_owner_nothing_is_seen(database_url: str, options: Opti
 
 
 async def test_an_owner_sees_its_own_rows(database_url: str, options: Options) -> None:
-    """With an owner set, a raw SELECT sees that owner's rows in every table and view, no other."""
+    """With an owner set, a raw SELECT sees that owner's rows in every table and view, no other.
+
+    [I2]
+    """
     await migrate(database_url, options)
     url = login(database_url, options, "user", member_of=options.app_role)
     with psycopg.connect(url) as connection:
@@ -66,7 +69,10 @@ async def test_an_owner_sees_its_own_rows(database_url: str, options: Options) -
 
 
 async def test_the_app_writes_for_no_other_owner(database_url: str, options: Options) -> None:
-    """An INSERT for another owner than the one set is refused, UPDATE and DELETE meet no row."""
+    """An INSERT for another owner than the one set is refused, UPDATE and DELETE meet no row.
+
+    [I2]
+    """
     await migrate(database_url, options)
     url = login(database_url, options, "user", member_of=options.app_role)
     with psycopg.connect(url, autocommit=True) as connection:
@@ -171,7 +177,7 @@ async def test_up_mends_the_access(database_url: str, options: Options, damage: 
 
 
 async def test_two_schemas_share_the_roles(database_url: str, options: Options) -> None:
-    """Several schemas of one database, with the same roles, each stand on their own."""
+    """Several schemas of one database, with the same roles, each stand on their own. [A9]"""
     schemas = [replace(options, schema=name) for name in ("threadkeep", ODD_SCHEMAS[0])]
     async with executor(database_url) as ex:
         for each in schemas:

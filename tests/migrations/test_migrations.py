@@ -53,7 +53,7 @@ async def test_up_migrates_an_empty_database(database_url: str, options: Options
 
 
 async def test_a_second_up_changes_nothing(database_url: str, options: Options) -> None:
-    """A repeated `up` writes no catalog row and no ledger row."""
+    """A repeated `up` writes no catalog row and no ledger row. [A7]"""
     written = """
       SELECT max(x) FROM (
         SELECT max(xmin::text::bigint) x FROM pg_class UNION ALL
@@ -93,7 +93,7 @@ async def test_many_tasks_may_migrate_at_once(database_url: str, options: Option
 
 
 def test_two_processes_may_migrate_at_once(database_url: str, options: Options) -> None:
-    """Of two processes that migrate one empty database one applies, and both succeed."""
+    """Of two processes that migrate one empty database one applies, and both succeed. [A7]"""
     program = (
         "import sys; from threadkeep.core.migrations import Options, up; "
         "from threadkeep.drivers.limits import Limits; "

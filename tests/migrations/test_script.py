@@ -46,7 +46,7 @@ async def run_script(url: str, text: str, how: str, folder: Path) -> None:
 async def test_script_makes_what_up_makes(
     database_url: str, options: Options, tmp_path: Path, how: str, rls: bool
 ) -> None:
-    """The script gives the catalog and the ledger that `up` gives, by psql or as one query."""
+    """The script gives the catalog and the ledger that `up` gives, by psql or as one query. [A8]"""
     given = replace(options, rls=rls)
     rows = "SELECT version, name, checksum FROM threadkeep.schema_migrations ORDER BY 1"
     async with executor(database_url) as ex:

@@ -13,6 +13,7 @@ from cutting import MODES, Cutter, Mode, cutter
 from writes import WRITES, Call, answer, missing, prepare, rows
 
 from threadkeep import connect, connect_async
+from threadkeep.core import bulk
 from threadkeep.drivers import patience
 from threadkeep.store import AsyncStore
 from threadkeep.testing.faces import AwaitedStore
@@ -27,8 +28,9 @@ Made = tuple[str, list[str]]
 
 @pytest.fixture(autouse=True)
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pauses between attempts that suit a server that is there all the time."""
+    """Pauses between attempts that suit a server that is there all the time; small statements."""
     monkeypatch.setattr(patience, "_FIRST", 0.002)
+    monkeypatch.setattr(bulk, "_MOST_ROWS", 2)
 
 
 @pytest.fixture(scope="module")

@@ -7,18 +7,32 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from threadkeep import Message, Thread, ThreadkeepError
-from threadkeep.testing.contract.isolation import public_methods, turned
+from threadkeep import (
+    Attachment,
+    Feedback,
+    Imported,
+    Message,
+    Session,
+    Span,
+    Thread,
+    ThreadkeepError,
+)
+from threadkeep.testing.contract.calls import public_methods, turned
 from threadkeep.testing.contract.kit import says, turns, user
+from threadkeep.testing.contract.transfer import written
 from threadkeep.testing.servers import Server
 from threadkeep.values.run import Usage
 
 Call = Callable[[Any], Awaitable[Any]]
 
 READS = {
-    *(f"threads.{name}" for name in ("get", "list", "find_active", "count")),
-    *(f"messages.{name}" for name in ("get", "list", "window", "siblings", "count")),
-    *(f"runs.{name}" for name in ("get", "list", "usage")),
+    *(f"threads.{name}" for name in ("get", "list", "find_active", "count", "export", "previews")),
+    *(f"messages.{name}" for name in ("get", "list", "window", "siblings", "count", "tool_calls")),
+    *(f"attachments.{name}" for name in ("get", "get_many", "list")),
+    "feedback.list",
+    *(f"runs.{name}" for name in ("get", "list", "usage", "totals")),
+    *(f"spans.{name}" for name in ("get", "list", "tree", "totals")),
+    *(f"sessions.{name}" for name in ("get", "list")),
 }
 _THEN = datetime(2024, 5, 6, tzinfo=UTC)
 
@@ -45,6 +59,20 @@ async def _turn_failed(chat: Any) -> Any:
         return "failed"
 
 
+async def _span(chat: Any) -> Any:
+    async with chat.span("new", type="tool", thread="t", parent="span", input="q") as span:
+        span.set(output=[1], usage=Usage(input_tokens=7))
+    return await chat.spans.get(span.id)
+
+
+async def _span_failed(chat: Any) -> Any:
+    try:
+        async with chat.span("new"):
+            raise KeyError
+    except KeyError:
+        return "failed"
+
+
 # Each gets the handle of an owner for whom `prepare` was done. The most telling ones stand first.
 WRITES: dict[str, list[Call]] = {
     "threads.create": [
@@ -58,6 +86,7 @@ WRITES: dict[str, list[Call]] = {
         lambda chat: chat.threads.update("t", title="U", expected_revision=0),
         lambda chat: chat.threads.update("t", metadata={"b": 2}, active_at=_THEN),
         lambda chat: chat.threads.update("t", replace_metadata=None, expected_revision=9),
+        lambda chat: chat.threads.update("t", access="locked", access_reason="r"),
     ],
     "threads.archive": [lambda chat: chat.threads.archive("t")],
     "threads.unarchive": [lambda chat: chat.threads.unarchive("t")],
@@ -72,6 +101,11 @@ WRITES: dict[str, list[Call]] = {
         lambda chat: chat.threads.fork("empty", "n", title=None),
         lambda chat: chat.threads.fork("t", "empty"),
     ],
+    "threads.import_": [
+        lambda chat: chat.threads.import_(written("n", *turns(1, 2)), keep_ids=True),
+        lambda chat: chat.threads.import_(written("n", user("x"))),
+        lambda chat: chat.threads.import_(written("t", user("x")), keep_ids=True),
+    ],
     "threads.set_head": [lambda chat: chat.threads.set_head("t", "a1")],
     "messages.append": [
         lambda chat: chat.messages.append("t", [user("x"), says("y")]),
@@ -84,6 +118,20 @@ WRITES: dict[str, list[Call]] = {
         lambda chat: chat.messages.append("t", [says("a3"), user("x")]),
         lambda chat: chat.messages.append("t", user("u1")),
         lambda chat: chat.messages.append("t", user("u1", "other")),
+        lambda chat: chat.messages.append("t", user("x"), create_thread=False, session="s"),
+        lambda chat: chat.messages.append("n", user("x"), create_thread=False),
+    ],
+    "messages.append_many": [
+        lambda chat: chat.messages.append_many({"t": user("x"), "a": turns(1, 2), "b": user("x")}),
+        lambda chat: chat.messages.append_many({"t": [says("a3"), user("x")], "n": user("x")}),
+        lambda chat: chat.messages.append_many({"n": user("x"), "t": user("no id")}),
+        lambda chat: chat.messages.append_many({"n": user("x"), "t": user("u1", "other")}),
+        lambda chat: chat.messages.append_many({"t": turns(1, 3)}, count_only=True),
+    ],
+    "messages.delete_many": [
+        lambda chat: chat.messages.delete_many(["t", "nothing"], roles=["user"]),
+        lambda chat: chat.messages.delete_many("t"),
+        lambda chat: chat.messages.delete_many("t", roles=["tool"], dry_run=True),
     ],
     "messages.update": [
         lambda chat: chat.messages.update("t", "a1", says("a1", "changed")),
@@ -106,6 +154,57 @@ WRITES: dict[str, list[Call]] = {
         lambda chat: chat.messages.replace_all("n", [user("x")]),
         lambda chat: chat.messages.replace_all("t", []),
     ],
+    "sessions.save": [
+        lambda chat: chat.sessions.save("s", state=2, sdk_version="2", expected_sdk_version="1"),
+        lambda chat: chat.sessions.save("x", thread="n", metadata={"a": 1}),
+        lambda chat: chat.sessions.save("s", thread="n"),
+        lambda chat: chat.sessions.save("s", expected_sdk_version="9"),
+    ],
+    "sessions.archive": [
+        lambda chat: chat.sessions.archive("s"),
+        lambda chat: chat.sessions.archive("x", thread="n", sdk_version="1"),
+        lambda chat: chat.sessions.archive("x"),
+    ],
+    "sessions.unarchive": [lambda chat: chat.sessions.unarchive("old")],
+    "sessions.delete": [
+        lambda chat: chat.sessions.delete("s"),
+        lambda chat: chat.sessions.delete("nothing"),
+    ],
+    "sessions.purge": [lambda chat: chat.sessions.purge()],
+    "spans.start": [
+        lambda chat: chat.spans.start("s", thread="t", parent="span"),
+        lambda chat: chat.spans.start("s", span_id="x", metadata={"a": 1}, started_at=_THEN),
+        lambda chat: chat.spans.start("s", span_id="span"),
+        lambda chat: chat.spans.start("span", span_id="span"),
+    ],
+    "spans.end": [
+        lambda chat: chat.spans.end("span", output="o", metadata={"b": 2}),
+        lambda chat: chat.spans.end("ended", output="other"),
+        lambda chat: chat.spans.end("ended"),
+    ],
+    "spans.delete": [
+        lambda chat: chat.spans.delete("span"),
+        lambda chat: chat.spans.delete("nothing"),
+    ],
+    "attachments.save": [
+        lambda chat: chat.attachments.save("f", name="b", media_type="text/plain", size=2),
+        lambda chat: chat.attachments.save("x", name="a", media_type="text/plain", thread="t"),
+        lambda chat: chat.attachments.save("x", name="a", media_type="text/plain", thread="n"),
+    ],
+    "attachments.delete": [
+        lambda chat: chat.attachments.delete("f"),
+        lambda chat: chat.attachments.delete("nothing"),
+    ],
+    "feedback.set": [
+        lambda chat: chat.feedback.set("t", "a1", "negative", comment="c"),
+        lambda chat: chat.feedback.set("t", "a2", "positive"),
+        lambda chat: chat.feedback.set("t", "nothing", "positive"),
+    ],
+    "feedback.clear": [
+        lambda chat: chat.feedback.clear("t", "a1"),
+        lambda chat: chat.feedback.clear("t", "a2"),
+    ],
+    "span": [_span, _span_failed],
     "turn": [
         _turn_with_usage,
         _turn_failed,
@@ -119,6 +218,14 @@ async def prepare(chat: Any) -> None:
     """Three turns and a branch in one thread, nothing in another."""
     await chat.messages.append("t", turns(1, 3))
     await chat.threads.create("empty")
+    await chat.sessions.save("s", thread="t", sdk_version="1", state=1)
+    await chat.sessions.archive("old", thread="t", sdk_version="1")
+    await chat.sessions.save("ended", expires_at=_THEN)
+    await chat.spans.start("span", span_id="span", metadata={"a": 1})
+    await chat.spans.start("span", span_id="ended", parent="span")
+    await chat.spans.end("ended")
+    await chat.attachments.save("f", name="a", media_type="text/plain")
+    await chat.feedback.set("t", "a1", "positive")
 
 
 def missing(chat: Any) -> set[str]:
@@ -136,6 +243,10 @@ async def answer(call: Call, chat: Any) -> str:
 
 
 def _plain(given: Any) -> Any:
+    if isinstance(given, dict):
+        return {name: [_plain(one) for one in listed] for name, listed in given.items()}
+    if isinstance(given, Imported):
+        return "imported", _plain(given.thread)
     if isinstance(given, Thread):
         made = len(given.id) > len("empty")
         known = (given.title, given.metadata, given.status, given.head, given.external_id)
@@ -143,6 +254,17 @@ def _plain(given: Any) -> Any:
     if isinstance(given, Message):
         id_ = "new" if len(str(given.id)) > len("empty") else given.id
         return id_, given.seq, given.parent_id, given.turn, given.status, given.json, given.metadata
+    if isinstance(given, Session):
+        said = (given.thread_id, given.sdk_version, given.state_json, given.metadata)
+        return given.id, given.archived, *said
+    if isinstance(given, Span):
+        id_ = "new" if len(given.id) > len("ended") else given.id
+        said = (given.parent_id, given.thread_id, given.output_json, given.metadata)
+        return id_, given.name, given.status, given.usage, *said
+    if isinstance(given, Attachment):
+        return given.id, given.name, given.media_type, given.size, given.thread_id
+    if isinstance(given, Feedback):
+        return given.message_id, given.user_id, given.kind, given.comment
     return given
 
 
@@ -153,6 +275,21 @@ SELECT to_jsonb(t)::text,
   (SELECT jsonb_agg(to_jsonb(r) ORDER BY r.started_at)::text FROM threadkeep.runs r
    WHERE r.owner_key = t.owner_key AND r.thread_key = t.thread_key)
 FROM threadkeep.threads t WHERE t.owner_id = '{}' ORDER BY t.thread_key
+"""
+_SPANS = """
+SELECT to_jsonb(s)::text FROM threadkeep.spans s WHERE s.owner_id = '{}' ORDER BY s.started_at
+"""
+_SESSIONS = """
+SELECT to_jsonb(s)::text FROM threadkeep.sessions s WHERE s.owner_id = '{}' ORDER BY s.session_id
+"""
+_FILES = """
+SELECT to_jsonb(a)::text FROM threadkeep.attachments a WHERE a.owner_id = '{}'
+ORDER BY a.attachment_id
+"""
+_FEEDBACK = """
+SELECT to_jsonb(f)::text FROM threadkeep.feedback f
+JOIN threadkeep.threads t ON t.owner_key = f.owner_key AND t.thread_key = f.thread_key
+WHERE t.owner_id = '{}' ORDER BY t.thread_id, f.seq, f.user_id
 """
 _LEFT_OUT = {"owner_key", "owner_id", "thread_key"}
 _RANDOM = 32
@@ -168,11 +305,12 @@ def rows(server: Server, owner_id: str) -> list[str]:
             return {k: plain(v, k) for k, v in value.items() if k not in _LEFT_OUT}
         if isinstance(value, list):
             return [plain(one) for one in value]
-        if key.endswith(("_at", "_until")):
+        if key.endswith(("_at", "_until", "_ms")):
             return value is not None
         if isinstance(value, str) and key.endswith(("_id", "run")) and len(value) >= _RANDOM:
             return names.setdefault(value, f"id {len(names)}")
         return value
 
-    found = server.query(_ROWS.format(owner_id))
+    texts = (_ROWS, _SPANS, _SESSIONS, _FILES, _FEEDBACK)
+    found = [row for text in texts for row in server.query(text.format(owner_id))]
     return [repr([plain(json.loads(str(one or "null"))) for one in row]) for row in found]

@@ -17,6 +17,7 @@ from threadkeep.sources import claude, jsonarray
 from threadkeep.sources.base import SourceProblem, SourceThread
 from threadkeep.testing.strategies import json_texts
 from threadkeep.values import jsontext
+from threadkeep.values import slices as cut
 from threadkeep.values.errors import InvalidError
 from threadkeep.values.unset import UNSET
 
@@ -82,7 +83,7 @@ def test_elements_are_the_slices_of_the_array(
 def test_members_and_items_are_the_slices_of_a_value(text: str) -> None:
     """The places of members and items, put together again, are the text."""
     if text.strip().startswith("{"):
-        found = jsonarray.members(text)
+        found = cut.members(text)
         pairs = json.loads(text, object_pairs_hook=list)
         values = [
             (one.name, json.loads(text[one.start : one.end], object_pairs_hook=list))
@@ -90,13 +91,13 @@ def test_members_and_items_are_the_slices_of_a_value(text: str) -> None:
         ]
         assert repr(values) == repr(pairs)
         for at in range(len(found)):
-            rest = json.loads(jsonarray.without(text, found, at), object_pairs_hook=list)
+            rest = json.loads(cut.without(text, found, at), object_pairs_hook=list)
             assert repr(rest) == repr(pairs[:at] + pairs[at + 1 :])
     elif text.strip().startswith("["):
-        assert repr([json.loads(one) for one in jsonarray.items(text)]) == repr(json.loads(text))
+        assert repr([json.loads(one) for one in cut.items(text)]) == repr(json.loads(text))
     else:
         listed = f" [ {text} , {text} ] "
-        assert jsonarray.items(listed) == [text, text]
+        assert cut.items(listed) == [text, text]
 
 
 @few
@@ -419,7 +420,7 @@ def test_memory_holds_one_conversation() -> None:
 def test_sources_are_found_by_name() -> None:
     """Each source is imported by its name; an unknown name raises with the known ones."""
     assert sources.get("claude") is claude
-    assert sources.names() == ("claude",)
+    assert "claude" in sources.names()
     with pytest.raises(InvalidError, match="claude") as caught:
         sources.get("none-such")
     assert caught.value.field == "source"

@@ -107,7 +107,10 @@ def _prove(database: Database, rounds: int, seed: int) -> None:
 
 
 def test_a_process_killed_in_a_turn_loses_nothing_it_acknowledged(database: Database) -> None:
-    """50 processes killed at random points: kept once, whole, interrupted, and the next goes on."""
+    """50 processes killed at random points: kept once, whole, interrupted, and the next goes on.
+
+    [K2]
+    """
     _prove(database, 50, seed=1)
 
 

@@ -10,7 +10,19 @@ from typing import Annotated
 
 import typer
 
-from threadkeep.cli import demo, doctor, endings, export, import_, migrate, reap, show, threads
+from threadkeep.cli import (
+    demo,
+    doctor,
+    endings,
+    export,
+    import_,
+    migrate,
+    move,
+    persistence,
+    reap,
+    show,
+    threads,
+)
 from threadkeep.cli.screen import Screen
 from threadkeep.values.errors import ThreadkeepError
 
@@ -30,6 +42,8 @@ app.command("show")(show.show)
 app.command("doctor")(doctor.doctor)
 app.command("reap")(reap.reap)
 app.add_typer(migrate.app, name="migrate")
+app.add_typer(move.app, name="move")
+app.add_typer(persistence.app, name="persistence")
 
 
 def _version(wanted: bool) -> None:

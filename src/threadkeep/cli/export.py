@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from threadkeep.cli import endings
-from threadkeep.cli.documents import export_text, on_one_line
 from threadkeep.cli.opening import Database
 from threadkeep.cli.options import Data, Json, Owner, Rls, Schema, Url, User
 from threadkeep.cli.screen import Screen
+from threadkeep.values.document import export_text, on_one_line
 from threadkeep.values.errors import InvalidError
 
 if TYPE_CHECKING:

@@ -19,14 +19,17 @@ from threadkeep.cli.screen import Screen, console_of
 from threadkeep.values.errors import InvalidError
 
 if TYPE_CHECKING:
-    from threadkeep.sources.base import SourceProblem, SourceThread
+    from threadkeep.sources.base import SourceDocument, SourceProblem, SourceThread
 
 
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The export, as it was downloaded.")],
     *,
     source: Annotated[
-        str, typer.Option("--from", metavar="SOURCE", help="What it is an export of: claude.")
+        str,
+        typer.Option(
+            "--from", metavar="SOURCE", help="What it is an export of: claude or threadkeep."
+        ),
     ],
     owner: Owner,
     user: Annotated[
@@ -51,7 +54,9 @@ def import_(
         _progress(file) as progress,
         Database(url, schema, data, rls).open(screen.notice) as store,
     ):
-        found: Iterator[SourceThread | SourceProblem] = chosen.read(stream, progress=progress)
+        found: Iterator[SourceThread | SourceDocument | SourceProblem] = chosen.read(
+            stream, progress=progress
+        )
         report = import_threads(store.owner(owner, user), found)
     _tell(report, screen)
     return endings.FINDING if report.problems else endings.OK

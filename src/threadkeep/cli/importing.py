@@ -11,13 +11,13 @@ from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
-from threadkeep.sources.base import SourceItem, SourceProblem, SourceThread
+from threadkeep.sources.base import SourceDocument, SourceItem, SourceProblem, SourceThread
+from threadkeep.values.document import copied
 from threadkeep.values.errors import (
     ConflictError,
     DatabaseError,
     InvalidError,
     NotFoundError,
-    ThreadkeepError,
 )
 from threadkeep.values.unset import UNSET
 
@@ -66,7 +66,9 @@ class Report:
         return asdict(self)
 
 
-def import_threads(owner: Owner, found: Iterable[SourceThread | SourceProblem]) -> Report:
+def import_threads(
+    owner: Owner, found: Iterable[SourceThread | SourceDocument | SourceProblem]
+) -> Report:
     """Store every thread found, each with its tree; a bad one is reported and the rest goes on.
 
     What is wrong with the database itself (UnavailableError and the like) ends it: what was
@@ -80,9 +82,12 @@ def import_threads(owner: Owner, found: Iterable[SourceThread | SourceProblem]) 
         report.threads.total += 1
         report.messages.total += len(thread.items)
         try:
-            _import(owner, thread, report)
+            if isinstance(thread, SourceDocument):
+                _import_document(owner, thread, report)
+            else:
+                _import(owner, thread, report)
         except _OF_ONE_THREAD as error:
-            report.problems.append(_problem(thread, index, error))
+            report.problems.append(Problem(thread.id, index, error.code, str(error)))
     return report
 
 
@@ -99,8 +104,7 @@ def _import(owner: Owner, thread: SourceThread, report: Report) -> None:
         report.threads.new += 1
         known = 0
     except ConflictError:
-        newest = owner.messages.list(thread.id, tree=True, order="desc", limit=1).items
-        known = newest[0].seq or 0 if newest else 0
+        known = _newest(owner, thread.id)
     for parent, run in runs(thread.items):
         stored = owner.messages.append(
             thread.id,
@@ -110,6 +114,28 @@ def _import(owner: Owner, thread: SourceThread, report: Report) -> None:
             active_at=thread.updated_at,
         )
         report.messages.new += sum((message.seq or 0) > known for message in stored)
+
+
+def _import_document(owner: Owner, document: SourceDocument, report: Report) -> None:
+    """Make the thread whole; to one that is there add the messages that are new."""
+    try:
+        made = owner.threads.import_(document.text, keep_ids=True)
+        report.threads.new += 1
+        report.messages.new += made.thread.message_count
+        return
+    except ConflictError:
+        known = _newest(owner, document.id)
+    messages = {str(message.id): copied(message) for message in document.items}
+    items = [SourceItem(m.json, id_, m.parent_id) for id_, m in messages.items()]
+    for parent, run in runs(items):
+        batch = [messages[item.id] for item in run]
+        stored = owner.messages.append(document.id, batch, parent=parent, force=True)
+        report.messages.new += sum((message.seq or 0) > known for message in stored)
+
+
+def _newest(owner: Owner, thread_id: str) -> int:
+    newest = owner.messages.list(thread_id, tree=True, order="desc", limit=1).items
+    return newest[0].seq or 0 if newest else 0
 
 
 def runs(items: Sequence[SourceItem]) -> Iterator[tuple[str | None, list[SourceItem]]]:
@@ -133,7 +159,3 @@ def _parent(item: SourceItem, before: SourceItem | None) -> str | None:
     if item.parent is not UNSET:
         return item.parent
     return None if before is None else before.id
-
-
-def _problem(thread: SourceThread, index: int, error: ThreadkeepError) -> Problem:
-    return Problem(thread.id, index, error.code, str(error))

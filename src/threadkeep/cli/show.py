@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from threadkeep.cli import endings
-from threadkeep.cli.documents import message_text, thread_text
 from threadkeep.cli.opening import Database
 from threadkeep.cli.options import Data, Json, Owner, Rls, Schema, Url, User
 from threadkeep.cli.screen import Screen
 from threadkeep.cli.transcript import FOLD, heading, lines_of, path_of
+from threadkeep.values.document import message_text, thread_text
 
 
 def show(

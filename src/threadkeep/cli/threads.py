@@ -11,11 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from threadkeep.cli import endings
-from threadkeep.cli.documents import thread_facts
 from threadkeep.cli.opening import Database
 from threadkeep.cli.options import Data, Json, Owner, Rls, Schema, Url, User
 from threadkeep.cli.screen import Screen, shown
 from threadkeep.values import jsontext
+from threadkeep.values.document import thread_facts
 from threadkeep.values.errors import InvalidError
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from operator import itemgetter
@@ -15,7 +15,8 @@ from threadkeep.core.attempts import Attempts
 from threadkeep.core.drafts import Draft
 from threadkeep.core.rows import MESSAGE_ID, PARENT_SEQ, SEQ, message_of, thread_of
 from threadkeep.core.runs import Hold
-from threadkeep.core.scope import Scope
+from threadkeep.core.scope import Inside, Scope
+from threadkeep.core.threads import lock
 from threadkeep.values.errors import ConflictError, DatabaseError, NotFoundError
 from threadkeep.values.message import Message
 from threadkeep.values.ports import Row, Transaction
@@ -36,11 +37,14 @@ _seq = itemgetter(SEQ)
 class Place:
     """Where a batch goes: under the head, or under `parent` (None: a new root).
 
-    With `check` the parent must also be the head.
+    With `check` the parent must also be the head. With `create` the thread is made if it is
+    absent, with `force` it may be locked or closed.
     """
 
     parent: str | Unset | None = UNSET
     check: bool = False
+    create: bool = True
+    force: bool = False
 
 
 HEAD = Place()
@@ -57,10 +61,14 @@ async def append(
 ) -> list[Message]:
     """Store a batch, or find it stored: all of it or nothing, and nothing twice.
 
-    Makes the thread if it is absent. The optimistic statement runs first; only when it is refused
-    does the batch's own past matter (DESIGN 3, "One statement per hot operation"). With `hold` the
-    batch belongs to a run, whose lease the same statement renews.
+    Makes the thread if it is absent and the place says so. The optimistic statement runs first;
+    only when it is refused does the batch's own past matter (DESIGN 3, "One statement per hot
+    operation"). With `hold` the batch belongs to a run, whose lease the same statement renews.
     """
+    if not place.create:
+        return await _append_to_known(
+            scope, thread_id, drafts, replace(place, create=True), active_at
+        )
     calls = scope.attempts()
     rest, goes = drafts, place
     looks = scope.ex.checks_first
@@ -69,22 +77,39 @@ async def append(
         if rows and rest is drafts:
             return await _answer(scope, thread_id, drafts, rows, hold.run_id if hold else None)
         stored = await _find(scope, thread_id, drafts)
-        _check_replay(drafts, stored)
+        check_replay(drafts, stored)
         if len(stored) == len(drafts):
             return await _replayed(scope, thread_id, stored, hold, calls)
         if hold is not None and rows is not None:
             reason = await runs.refusal(scope, thread_id, hold)
             if reason is not None:
                 raise reason
+        if rows is not None:
+            reason = await _refusal(scope, thread_id, place, begun=bool(stored))
+            if reason is not None:
+                raise reason
         rest, goes = drafts, place
         if stored:
             rest, goes = await _suffix(scope, thread_id, drafts, stored, place)
-        elif rows is not None:
-            reason = await _refusal(scope, thread_id, place)
-            if reason is not None:
-                raise reason
         looks = False
     raise ConflictError("message_differs", "the batch's messages keep coming and going")
+
+
+async def _append_to_known(
+    scope: Scope,
+    thread_id: str,
+    drafts: Sequence[Draft],
+    place: Place,
+    active_at: datetime | None,
+) -> list[Message]:
+    """Append to a thread that is there, and stays so meanwhile: its row is locked first."""
+
+    async def change(tx: Transaction) -> list[Message]:
+        await lock(scope, thread_id, tx)
+        inside = replace(scope, ex=Inside(tx))
+        return await append(inside, thread_id, drafts, place, active_at=active_at)
+
+    return await scope.atomically(change)
 
 
 async def _try(
@@ -116,7 +141,7 @@ async def _replayed(
     await calls.settle()
     if hold is not None:
         await (runs.begin if hold.begins else runs.renew)(scope, thread_id, hold)
-    return _stored(stored)
+    return found_of(stored)
 
 
 async def insert(
@@ -137,7 +162,9 @@ async def insert(
         name = "append_in_run"
         more = (*(more or (None, False)), not under)
         more = (*more, hold.run_id, hold.lease, hold.exclusive, hold.begins)
-    rows = await scope.on_thread(name, thread_id, active_at, *batch(drafts), *more, over=over)
+    rows = await scope.on_thread(
+        name, thread_id, active_at, *batch(drafts), place.force, *more, over=over
+    )
     return sorted(rows, key=_seq)
 
 
@@ -164,6 +191,8 @@ def batch(drafts: Sequence[Draft]) -> tuple[str, str, int, int]:
             row["created_at"] = d.created_at.isoformat()
         if d.metadata_json is not None:
             row["metadata"] = d.metadata_json
+        if d.session is not None:
+            row["session"] = d.session
         if d.calls is not None:
             row["calls"] = d.calls
         if d.answers is not None:
@@ -197,6 +226,7 @@ def stored_of(
                 draft.tokens,
                 updated_at or created_at,
                 run,
+                draft.session,
             )
         )
         parent_id = draft.id
@@ -230,14 +260,19 @@ async def _answer(
     rows: Sequence[Row],
     run: str | None = None,
 ) -> list[Message]:
-    parent_seq, parent_id = rows[0][1], rows[0][5]
-    if parent_seq is not None and parent_id is None:
-        # The parent was committed after this statement's snapshot was taken.
-        found = await scope.on_thread(
-            "messages_up_tree", thread_id, parent_seq + 1, parent_seq - 1, 1
-        )
-        parent_id = found[0][MESSAGE_ID] if found else None
+    parent_id = await parent_of(scope, thread_id, rows[0][1], rows[0][5])
     return stored_of(drafts, rows, parent_id, run)
+
+
+async def parent_of(
+    scope: Scope, thread_id: str, seq: int | None, id_: str | None, over: Transaction | None = None
+) -> str | None:
+    """The id of a parent, where the statement that stored its child may not have seen it."""
+    if seq is None or id_ is not None:
+        return id_
+    # It was committed after that statement's snapshot was taken.
+    found = await scope.on_thread("messages_up_tree", thread_id, seq + 1, seq - 1, 1, over=over)
+    return found[0][MESSAGE_ID] if found else None
 
 
 async def _find(scope: Scope, thread_id: str, drafts: Sequence[Draft]) -> list[Row]:
@@ -246,7 +281,7 @@ async def _find(scope: Scope, thread_id: str, drafts: Sequence[Draft]) -> list[R
     return sorted(found, key=itemgetter(0))
 
 
-def _check_replay(drafts: Sequence[Draft], stored: Sequence[Row]) -> None:
+def check_replay(drafts: Sequence[Draft], stored: Sequence[Row]) -> None:
     """Raise unless what is stored is a prefix of the batch, same in content, in one chain."""
     for place, same, *_ in stored:
         if not same:
@@ -274,34 +309,48 @@ async def _suffix(
     """What of the batch is still to be stored, and where; ConflictError where it cannot be."""
     last = drafts[len(stored) - 1].id
     if place.parent is not UNSET:
-        return drafts[len(stored) :], Place(last)
+        return drafts[len(stored) :], replace(place, parent=last, check=False)
     rows = await scope.on_thread("thread_get", thread_id)
-    head = thread_of(rows[0]).head if rows else None
+    thread = thread_of(rows[0]) if rows else None
+    if thread is not None and thread.access != "open" and not place.force:
+        raise runs.locked(thread_id)
+    head = thread.head if thread else None
     if head == last:
-        return drafts[len(stored) :], Place(last, check=True)
+        return drafts[len(stored) :], replace(place, parent=last, check=True)
     if len(await _find(scope, thread_id, drafts)) == len(stored):
-        raise _moved(head)
+        raise moved(head)
     # Between the reads another call has stored more of the same batch.
     return drafts, place
 
 
-def _stored(stored: Sequence[Row]) -> list[Message]:
+def found_of(stored: Sequence[Row]) -> list[Message]:
+    """The messages of rows of `messages_find`."""
     ids: Mapping[int, str] = {row[2 + SEQ]: row[2 + MESSAGE_ID] for row in stored}
     return [message_of(row[2:], ids) for row in stored]
 
 
-async def _refusal(scope: Scope, thread_id: str, place: Place) -> Exception | None:
-    """Why the append statement stored nothing, though none of the ids was taken.
+async def _refusal(scope: Scope, thread_id: str, place: Place, *, begun: bool) -> Exception | None:
+    """Why the append statement stored nothing, though none of its ids was taken.
 
-    None where nothing speaks against it any more.
+    None where nothing speaks against it any more. Of a batch that is stored in part, `begun`, the
+    rest has another place.
     """
     rows = await scope.on_thread("thread_get", thread_id)
-    if not rows:
+    thread = thread_of(rows[0]) if rows else None
+    if thread is not None and thread.access != "open" and not place.force:
+        return runs.locked(thread_id)
+    if begun:
+        return None
+    if thread is None:
         return NotFoundError("thread", thread_id)
     if place.check:
-        return _moved(thread_of(rows[0]).head)
-    return None if place.parent is UNSET else NotFoundError("message", str(place.parent))
+        return None if thread.head == place.parent else moved(thread.head)
+    if isinstance(place.parent, str):
+        found = await scope.on_thread("message_get", thread_id, place.parent)
+        return None if found else NotFoundError("message", place.parent)
+    return None
 
 
-def _moved(head: str | None) -> ConflictError:
+def moved(head: str | None) -> ConflictError:
+    """The error of what may only go under a message that is not the head any more."""
     return ConflictError("head_moved", f"the head of the thread is {head!r}", head=head)

@@ -6,16 +6,20 @@ import base64
 import binascii
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from typing import Any, Generic, TypeVar
 
 import orjson
 
 from threadkeep.values.errors import InvalidCursorError, InvalidError
-from threadkeep.values.page import Page
+from threadkeep.values.page import Order, Page
 
 MAX_LIMIT = 1000
 _CHECK = 8
+_MOST = 2**63 - 1
+# A place may hold an id of 512 bytes, each of them escaped.
+_LONGEST = 5000
 
 T = TypeVar("T")
 Place = tuple[Any, ...]
@@ -53,6 +57,30 @@ def check_limit(field: str, limit: object) -> int:
     return limit
 
 
+def check_order(order: object) -> Order:
+    """Return `order` if it is asc or desc, else raise InvalidError."""
+    if order == "asc":
+        return "asc"
+    if order == "desc":
+        return "desc"
+    raise InvalidError("order", "must be asc or desc")
+
+
+def check_offset(offset: object) -> int:
+    """Return `offset` if it is an int of at least 0, else raise InvalidError."""
+    if not isinstance(offset, int) or isinstance(offset, bool) or not 0 <= offset <= _MOST:
+        raise InvalidError("offset", "must be an int of at least 0")
+    return offset
+
+
+def time_of(text: object) -> datetime:
+    """The time that a place holds as isoformat says it."""
+    try:
+        return datetime.fromisoformat(text)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise InvalidCursorError from None
+
+
 async def read_page(
     fetch: Callable[[Stretch], Awaitable[Found[T]]],
     *,
@@ -60,11 +88,13 @@ async def read_page(
     cursor: str | None,
     width: int,
     identity: Sequence[object],
+    inside: bool = False,
 ) -> Page[T]:
     """Fetch the page at `cursor`, or the first one.
 
     `identity` is all that tells this list from others; a cursor of another list is an
-    InvalidCursorError, before any I/O. `width` is how many numbers a place has.
+    InvalidCursorError, before any I/O. `width` is how many values a place has. `inside`: without a
+    cursor the list is not read from its beginning.
     """
     check_limit("limit", limit)
     forward, after = True, None
@@ -75,13 +105,14 @@ async def read_page(
     last = items[-1][0] if len(found.items) > limit else found.end
     beyond = None if last is None else _write(found.place(last), identity, forward=forward)
     behind = None
-    if items and after is not None:
+    if items and (after is not None or inside):
         # A page that was reached by a cursor has something on the side it came from.
         behind = _write(found.place(items[0][0]), identity, forward=not forward)
     if not forward:
         items.reverse()
         beyond, behind = behind, beyond
-    return Page(tuple(item for _, item in items), next=beyond, previous=behind)
+    cut_short = len(found.items) <= limit and found.end is not None
+    return Page(tuple(item for _, item in items), beyond, behind, truncated=cut_short)
 
 
 def _write(place: Place, identity: Sequence[object], *, forward: bool) -> str:
@@ -90,7 +121,7 @@ def _write(place: Place, identity: Sequence[object], *, forward: bool) -> str:
 
 
 def _read(cursor: object, identity: Sequence[object], width: int) -> tuple[bool, Place]:
-    if not isinstance(cursor, str) or len(cursor) > 200:
+    if not isinstance(cursor, str) or len(cursor) > _LONGEST:
         raise InvalidCursorError
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)

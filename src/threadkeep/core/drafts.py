@@ -42,6 +42,7 @@ class Draft:
     metadata_json: str | None
     calls: list[str] | None
     answers: list[str] | None
+    session: str | None = None
 
 
 _draft = maker(Draft)
@@ -49,16 +50,24 @@ _draft = maker(Draft)
 
 @dataclass(frozen=True, slots=True)
 class Drafting:
-    """How items become drafts: the formats that are known, and who counts tokens.
+    """How items become drafts: the formats that are known, who counts tokens, how large one may be.
 
-    With `id` the draft has it, and an item that names itself otherwise is an InvalidError.
+    With `id` the draft has it, and an item that names itself otherwise is an InvalidError. With
+    `session` the draft has that, unless a Message brings its own.
     """
 
     find: Callable[[str], Dialect | None]
     count: TokenCounter
+    max_bytes: int | None = None
 
     def native(
-        self, item: Json, dialect: Dialect, *, created_at: datetime | None, id: str | None = None
+        self,
+        item: Json,
+        dialect: Dialect,
+        *,
+        created_at: datetime | None,
+        id: str | None = None,
+        session: str | None = None,
     ) -> Draft:
         """A draft of a native item: a decoded JSON value, or its text or bytes kept verbatim."""
         text, value = (
@@ -66,10 +75,16 @@ class Drafting:
         )
         traits = dialect.traits(value)
         named = _named(traits.id, id)
-        return self._draft(text, dialect.name, traits, named, check_time("created_at", created_at))
+        at = check_time("created_at", created_at)
+        return self._draft(text, dialect.name, traits, named, at, session=session)
 
     def message(
-        self, message: object, *, created_at: datetime | None, id: str | None = None
+        self,
+        message: object,
+        *,
+        created_at: datetime | None,
+        id: str | None = None,
+        session: str | None = None,
     ) -> Draft:
         """A draft of a Message; one of an unknown format is kept as it is."""
         if not isinstance(message, Message):
@@ -92,6 +107,7 @@ class Drafting:
             check_time("created_at", created_at or message.created_at),
             message.status,
             message.metadata,
+            session if message.session is None else check_id("session", message.session),
         )
 
     def _draft(
@@ -103,7 +119,10 @@ class Drafting:
         created_at: datetime | None,
         status: Status = "complete",
         metadata: Mapping[str, Json] | None = None,
+        session: str | None = None,
     ) -> Draft:
+        if self.max_bytes is not None and _size(text) > self.max_bytes:
+            raise InvalidError("payload", f"must have at most {self.max_bytes} bytes")
         return _draft(
             id,
             traits.role,
@@ -119,6 +138,7 @@ class Drafting:
             None if metadata is None else jsontext.check_metadata(metadata, "metadata"),
             _links(traits.calls),
             _links(traits.answers),
+            session,
         )
 
 
@@ -175,8 +195,11 @@ def estimate_tokens(json: str) -> int:
     English prose has about four bytes a token; the JSON around it makes the estimate err upwards,
     which is the safe side of a budget. Inline files count by their base64.
     """
-    size = len(json) if json.isascii() else len(json.encode("utf-8", "surrogatepass"))
-    return (size + 3) // 4
+    return (_size(json) + 3) // 4
+
+
+def _size(json: str) -> int:
+    return len(json) if json.isascii() else len(json.encode("utf-8", "surrogatepass"))
 
 
 def _tokens(count: object) -> int:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from threadkeep.core import append as appending
-from threadkeep.core.cursors import Found, Stretch, check_limit, read_page
+from threadkeep.core.cursors import Found, Stretch, check_limit, check_order, read_page
 from threadkeep.core.drafts import Draft, check_status
-from threadkeep.core.rows import SEQ, messages_of
+from threadkeep.core.rows import SEQ, messages_of, metadata_of
 from threadkeep.core.scope import Scope
-from threadkeep.core.threads import check_order, lock, lock_if_any, point
+from threadkeep.core.threads import check_changes, lock, lock_if_any, point
 from threadkeep.values import jsontext
 from threadkeep.values.errors import ConflictError, InvalidError, NotFoundError
 from threadkeep.values.ids import check_id
@@ -53,8 +53,8 @@ async def page(
 ) -> Page[Message]:
     """A page by seq, along a path or of the whole tree; only what stands after `since`."""
     ascending = check_order(order) == "asc"
-    floor = _check_since(since)
-    _check_leaf(leaf, tree)
+    floor = check_since(since)
+    check_leaf(leaf, tree)
 
     async def fetch(stretch: Stretch) -> Found[Message]:
         down = stretch.forward == ascending
@@ -104,7 +104,7 @@ async def last(
 
 async def count(scope: Scope, thread_id: str, *, tree: bool, leaf: str | None) -> int:
     """How many messages stand on a path, or in the whole tree; 0 for an unknown thread."""
-    _check_leaf(leaf, tree)
+    check_leaf(leaf, tree)
     if tree:
         rows = await scope.on_thread("thread_get", thread_id)
         return rows[0][9] if rows else 0
@@ -121,17 +121,21 @@ async def update(
     message_id: str,
     draft: Draft | None,
     *,
-    metadata: Mapping[str, Json] | Unset | None,
+    metadata: Mapping[str, Json] | Unset,
+    replace_metadata: Mapping[str, Json] | Unset | None,
     status: str | Unset,
     parent: str | Unset | None,
 ) -> Message:
-    """Rewrite a message in its place, or append it if its id is new."""
+    """Rewrite a message in its place, or append it if its id is new.
+
+    `metadata` is merged (RFC 7396), `replace_metadata` takes its place; so do those of the draft.
+    """
     check_id("message_id", message_id)
     if parent is not UNSET and parent is not None:
         check_id("parent", parent)
     if status is not UNSET:
         check_status(status)
-    text = None if metadata is UNSET else jsontext.check_metadata(metadata, "metadata")
+    check_changes(metadata, replace_metadata)
 
     async def change(tx: Transaction) -> Message:
         key, *_ = await lock(scope, thread_id, tx)
@@ -140,12 +144,19 @@ async def update(
         if not place:
             if draft is None:
                 raise NotFoundError("message", message_id)
-            where = appending.HEAD if parent is UNSET else appending.Place(parent)
+            where = appending.Place(parent, force=True)
             if not await appending.insert(scope, thread_id, [draft], where, over=tx):
                 raise NotFoundError("message", str(parent))
             place = await tx.fetch(scope.sql["message_place"], scope.key, key, message_id)
             rewritten = None
-        columns = (metadata is not UNSET, text, None if status is UNSET else status)
+        replaced = replace_metadata
+        if replaced is UNSET and draft is not None and draft.metadata is not None:
+            replaced = draft.metadata
+        if metadata is not UNSET:
+            old = metadata_of(place[0][5]) if replaced is UNSET else replaced
+            replaced = jsontext.merge_patch(old, metadata)
+        text = None if replaced is UNSET else jsontext.check_metadata(replaced, "metadata")
+        columns = (replaced is not UNSET, text, None if status is UNSET else status)
         await tx.fetch(
             scope.sql["message_update"], scope.key, key, *_rewrite(place[0], rewritten), *columns
         )
@@ -225,7 +236,8 @@ async def replace_all(scope: Scope, thread_id: str, drafts: Sequence[Draft]) -> 
         await point(scope, tx, key, None, removed=len(gone))
         if not drafts:
             return []
-        rows = await appending.insert(scope, thread_id, drafts, appending.HEAD, over=tx)
+        anyhow = appending.Place(force=True)
+        rows = await appending.insert(scope, thread_id, drafts, anyhow, over=tx)
         return appending.stored_of(drafts, rows, None)
 
     return await scope.atomically(change)
@@ -245,7 +257,7 @@ async def _locate(
 
 def _rewrite(place: Row, draft: Draft | None) -> tuple[object, ...]:
     """The seq and the columns that a new content sets; ConflictError where it may not."""
-    seq, _, role, starts, id_ = place
+    seq, _, role, starts, id_, _ = place
     if draft is None:
         return (seq, *[None] * 6, False)
     if draft.role != role:
@@ -256,7 +268,8 @@ def _rewrite(place: Row, draft: Draft | None) -> tuple[object, ...]:
     return (seq, draft.format, draft.json, draft.tokens, draft.cut, *links, True)
 
 
-def _check_since(since: object) -> int:
+def check_since(since: object) -> int:
+    """The seq that `since` names, -1 for None; InvalidError if it is none."""
     if since is None:
         return -1
     if not isinstance(since, int) or isinstance(since, bool) or not 0 <= since < _BEYOND:
@@ -264,7 +277,8 @@ def _check_since(since: object) -> int:
     return since
 
 
-def _check_leaf(leaf: str | None, tree: bool) -> None:
+def check_leaf(leaf: str | None, tree: bool) -> None:
+    """Raise InvalidError unless `leaf` is None, or an id and `tree` is not asked for."""
     if leaf is not None:
         check_id("leaf", leaf)
         if tree:

@@ -12,7 +12,7 @@ from threadkeep.values.quick import maker
 from threadkeep.values.thread import Thread
 
 SEQ, PARENT_SEQ, PARENT_ID, TURN, TOKENS, MESSAGE_ID = range(6)
-COLUMNS = 14
+COLUMNS = 15
 
 # The columns of `thread_columns` are the fields of Thread.
 _METADATA, _UPDATED_AT = 5, 12
@@ -66,6 +66,7 @@ def chain_of(rows: Sequence[Row], parent_id: str | None) -> list[Message]:
             metadata,
             payload,
             run,
+            session,
         ) = row[:COLUMNS]
         found = _message(
             role,
@@ -81,6 +82,7 @@ def chain_of(rows: Sequence[Row], parent_id: str | None) -> list[Message]:
             tokens,
             created_at if updated_at is None else updated_at,
             run,
+            session,
         )
         chain.append(found)
         parent_id = id_

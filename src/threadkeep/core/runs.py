@@ -8,10 +8,10 @@ from datetime import datetime
 from decimal import Decimal
 
 from threadkeep.core.attempts import Attempts
-from threadkeep.core.cursors import Found, Place, Stretch, read_page
+from threadkeep.core.cursors import Found, Place, Stretch, check_order, read_page
 from threadkeep.core.drafts import FIRST, LAST
 from threadkeep.core.scope import Scope
-from threadkeep.core.threads import check_order, lock_if_any
+from threadkeep.core.threads import lock_if_any
 from threadkeep.values.errors import ConflictError, InvalidError, NotFoundError
 from threadkeep.values.ids import check_id
 from threadkeep.values.message import Status
@@ -26,12 +26,16 @@ _REAPED = 1000
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A run's hold on its thread, as a statement asks for it; `begins` where the run may be new."""
+    """A run's hold on its thread, as a statement asks for it; `begins` where the run may be new.
+
+    With `force` the thread may be locked or closed.
+    """
 
     run_id: str
     lease: float
     exclusive: bool
     begins: bool = False
+    force: bool = False
 
 
 def check_lease(lease: object) -> float:
@@ -48,13 +52,13 @@ def check_lease(lease: object) -> float:
 async def begin(scope: Scope, thread_id: str, hold: Hold) -> None:
     """Begin a run, or renew what an earlier attempt began; makes the thread if it is absent.
 
-    ConflictError (`run_live`) where another exclusive run holds the thread.
+    ConflictError (`run_live`) where another exclusive run holds the thread, or (`thread_locked`)
+    where that takes no messages.
     """
     calls = scope.attempts()
     while True:
-        rows = await scope.on_thread(
-            "run_begin", thread_id, hold.run_id, hold.lease, hold.exclusive, over=calls
-        )
+        hows = (hold.run_id, hold.lease, hold.exclusive, hold.force)
+        rows = await scope.on_thread("run_begin", thread_id, *hows, over=calls)
         if rows:
             return
         reason = await refusal(scope, thread_id, hold)
@@ -68,14 +72,21 @@ async def refusal(scope: Scope, thread_id: str, hold: Hold) -> Exception | None:
     if not rows:
         # Only a thread of another user is there and unknown; else a run makes its thread.
         return NotFoundError("thread", thread_id) if hold.begins else lost(hold.run_id)
-    live, status = rows[0]
+    live, status, access = rows[0]
     if status not in (None, "running") or (hold.exclusive and not hold.begins and live is None):
         return lost(hold.run_id)
+    if access is not None and not hold.force:
+        return locked(thread_id)
     if hold.exclusive and live not in (None, hold.run_id):
         if not hold.begins:
             return lost(hold.run_id)
         return ConflictError("run_live", "another exclusive run holds the thread", id=live)
     return None
+
+
+def locked(thread_id: str) -> ConflictError:
+    """The error of what would write to a locked or closed thread."""
+    return ConflictError("thread_locked", "the thread is locked or closed", id=thread_id)
 
 
 def lost(run_id: str) -> ConflictError:

@@ -2,15 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
 from threadkeep.core.attempts import Attempts
+from threadkeep.values.errors import InvalidError
 from threadkeep.values.ids import check_id, owner_key
-from threadkeep.values.ports import Executor, Row, Statement, Transaction
+from threadkeep.values.ports import Executor, Patience, Row, Statement, Transaction
 
 T = TypeVar("T")
+
+
+class Inside:
+    """An open transaction as an executor: what fails in it fails the transaction."""
+
+    checks_first = True
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+
+    async def fetch(self, statement: Statement, *args: object) -> Sequence[Row]:
+        """Run one statement."""
+        return await self._tx.fetch(statement, *args)
+
+    @asynccontextmanager
+    async def transaction(self, owner_key: int | None) -> AsyncIterator[Transaction]:  # noqa: ARG002
+        """The open transaction, which has named its owner."""
+        yield self._tx
+
+    def patience(self) -> Patience:
+        """None: a transaction is tried again as a whole."""
+        return _Impatience()
+
+
+class _Impatience:
+    async def wait(self) -> bool:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +64,17 @@ class Scope:
         if user_id is not None:
             check_id("user", user_id)
         return cls(ex, sql, owner_id, user_id, owner_key(owner_id))
+
+    def person(self, user: str | None) -> str | None:
+        """Whom a call with `user` speaks for: the user of the scope, else the given one, or none.
+
+        InvalidError for an id that is none, and for another user than the scope's.
+        """
+        if user is not None:
+            check_id("user", user)
+            if self.user_id is not None and user != self.user_id:
+                raise InvalidError("user", "must be the user of this handle, or left out")
+        return self.user_id or user
 
     def attempts(self) -> Attempts:
         """The attempts of one call."""

@@ -1,81 +1,25 @@
-"""Threads: create, get, list, update, delete, fork, head."""
+"""Threads: create, get, update, delete, fork, head."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import get_args
 
-from threadkeep.core.attempts import Attempts
-from threadkeep.core.cursors import Found, Place, Stretch, read_page
-from threadkeep.core.drafts import FIRST, LAST, check_time
+from threadkeep.core.drafts import check_time
 from threadkeep.core.rows import metadata_of, thread_of
 from threadkeep.core.scope import Scope
 from threadkeep.values import jsontext
 from threadkeep.values.errors import ConflictError, InvalidError, NotFoundError
 from threadkeep.values.ids import check_id, new_id
-from threadkeep.values.page import Order, Page
 from threadkeep.values.parts import Json
-from threadkeep.values.ports import Executor, Row, Statement, Transaction
-from threadkeep.values.thread import Thread, ThreadStatus
+from threadkeep.values.ports import Row, Transaction
+from threadkeep.values.thread import Access, Thread, ThreadStatus
 from threadkeep.values.unset import UNSET, Unset
 
 _STATUSES: tuple[str, ...] = get_args(ThreadStatus)
+_ACCESSES: tuple[str, ...] = get_args(Access)
 _ATTEMPTS = 20
-_LOOKED_AT = 1000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-_FAR = 2**63 - 1
-
-
-@dataclass(frozen=True, slots=True)
-class ThreadFilter:
-    """Which threads a list or a count is about. None means any; metadata must be contained."""
-
-    status: str | None = "active"
-    user: str | None = None
-    external_id: str | None = None
-    metadata: str | None = None
-
-    @property
-    def kind(self) -> str:
-        """Whose threads a page is read from, as the names of the statements say it."""
-        if self.external_id is not None:
-            return "_of_external"
-        return "" if self.user is None else "_of_user"
-
-    @property
-    def given(self) -> tuple[str | None, ...]:
-        """The last parameters of such a statement."""
-        if self.external_id is not None:
-            return (self.user, self.external_id)
-        return () if self.user is None else (self.user,)
-
-    @classmethod
-    def of(
-        cls,
-        scope: Scope,
-        *,
-        status: str,
-        user: str | None,
-        external_id: str | None,
-        metadata: Mapping[str, Json] | None,
-    ) -> ThreadFilter:
-        """A checked filter. A handle of one user cannot ask for another."""
-        wanted = _wanted_status(status)
-        if user is not None:
-            check_id("user", user)
-            if scope.user_id is not None and user != scope.user_id:
-                raise InvalidError("user", "must be the user of this handle, or left out")
-        if external_id is not None:
-            check_id("external_id", external_id)
-        return cls(
-            wanted,
-            scope.user_id or user,
-            external_id,
-            jsontext.check_metadata(metadata, "metadata"),
-        )
 
 
 async def create(
@@ -93,16 +37,13 @@ async def create(
 ) -> Thread:
     """Make a thread, or with `exist_ok` return the one that has the id."""
     id_ = new_id() if thread_id is None else thread_id
-    if (format is None) != (payload is None):
-        raise InvalidError("payload", "must be given together with format")
     values = (
         check_text("title", title),
         jsontext.check_metadata(metadata, "metadata"),
         None if external_id is None else check_id("external_id", external_id),
         check_time("created_at", created_at),
         check_time("active_at", active_at),
-        None if format is None else check_id("format", format),
-        None if payload is None else _payload_text(payload),
+        *_made_by(format, payload),
     )
     calls = scope.attempts()
     for _ in range(_ATTEMPTS):
@@ -142,83 +83,6 @@ async def get(scope: Scope, thread_id: str) -> Thread:
     return thread_of(rows[0])
 
 
-async def page(
-    scope: Scope, which: ThreadFilter, *, order: Order, limit: int, cursor: str | None
-) -> Page[Thread]:
-    """A page of threads by last activity; looks at 1 000 threads at the most."""
-    newest_first = check_order(order) == "desc"
-
-    async def fetch(stretch: Stretch) -> Found[Thread]:
-        down = stretch.forward == newest_first
-        at, key = stretch.after or ((_FAR, _FAR) if down else (-_FAR, -1))
-        rows = await scope.fetch(
-            f"threads{which.kind}_{'newest' if down else 'oldest'}",
-            scope.key,
-            scope.owner_id,
-            _instant(at),
-            key,
-            which.status,
-            which.metadata,
-            stretch.count,
-            max(_LOOKED_AT, stretch.count),
-            *which.given,
-        )
-        kept = [(row, thread_of(row[2:])) for row in rows if row[1]]
-        end = rows[-1] if rows and not rows[-1][1] else None
-        return Found(kept, end, _place)
-
-    identity = ("threads", scope.owner_id, which, order)
-    return await read_page(fetch, limit=limit, cursor=cursor, width=2, identity=identity)
-
-
-async def page_of_all(
-    ex: Executor,
-    sql: Mapping[str, Statement],
-    *,
-    status: str,
-    order: Order,
-    limit: int,
-    cursor: str | None,
-) -> Page[Thread]:
-    """A page of the threads of all owners, by their keys: for the admin role."""
-    ascending = check_order(order) == "asc"
-    wanted = _wanted_status(status)
-
-    async def fetch(stretch: Stretch) -> Found[Thread]:
-        up = stretch.forward == ascending
-        start = stretch.after or ((-_FAR - 1, -1) if up else (_FAR, _FAR))
-        name = "threads_of_all_up" if up else "threads_of_all_down"
-        rows = await Attempts(ex, sql).fetch(sql[name], *start, wanted, stretch.count)
-        return Found([((row[0], row[1]), thread_of(row[2:])) for row in rows])
-
-    identity = ("threads of all", status, order)
-    return await read_page(fetch, limit=limit, cursor=cursor, width=2, identity=identity)
-
-
-async def find_active(scope: Scope, which: ThreadFilter) -> Thread | None:
-    """The active thread with the latest activity, or None."""
-    cursor = None
-    while True:
-        found = await page(scope, which, order="desc", limit=1, cursor=cursor)
-        if found.items or found.next is None:
-            return found.items[0] if found.items else None
-        cursor = found.next
-
-
-async def count(scope: Scope, which: ThreadFilter) -> int:
-    """How many threads match."""
-    rows = await scope.fetch(
-        "threads_count",
-        scope.key,
-        scope.owner_id,
-        which.user,
-        which.external_id,
-        which.status,
-        which.metadata,
-    )
-    return int(rows[0][0])
-
-
 async def update(
     scope: Scope,
     thread_id: str,
@@ -229,10 +93,15 @@ async def update(
     replace_metadata: Mapping[str, Json] | Unset | None = UNSET,
     external_id: str | Unset | None = UNSET,
     active_at: datetime | Unset = UNSET,
+    access: Access | Unset = UNSET,
+    access_reason: str | Unset | None = UNSET,
+    format: str | Unset | None = UNSET,
+    payload: Json | Unset = UNSET,
     expected_revision: int | None = None,
 ) -> Thread:
     """Change what is given. `metadata` is merged (RFC 7396), `replace_metadata` takes its place."""
-    _check_metadata(metadata, replace_metadata)
+    check_changes(metadata, replace_metadata)
+    made_by, opening = _made_by(format, payload), _opening(access, access_reason)
     if status is not UNSET and status not in _STATUSES:
         raise InvalidError("status", f"must be one of {', '.join(_STATUSES)}")
     if title is not UNSET:
@@ -253,8 +122,8 @@ async def update(
         if metadata is not UNSET:
             replaced = jsontext.merge_patch(metadata_of(stored), metadata)
         text = None if replaced is UNSET else jsontext.check_metadata(replaced, "metadata")
-        given = (title, status, replaced, external_id, active_at)
-        values = (title, status, text, external_id, at)
+        given = (title, status, replaced, external_id, active_at, *made_by, *opening)
+        values = (title, status, text, external_id, at, *made_by, *opening)
         pairs = [
             x
             for g, v in zip(given, values, strict=True)
@@ -372,7 +241,25 @@ async def point(
     return thread_of(rows[0])
 
 
-def _check_metadata(
+def _opening(
+    access: Access | Unset, reason: str | Unset | None
+) -> tuple[str | Unset | None, str | Unset | None]:
+    """The columns of access and its reason; InvalidError for a reason of nothing."""
+    text = None if reason is UNSET else check_text("access_reason", reason)
+    if access is UNSET:
+        if reason is not UNSET:
+            raise InvalidError("access_reason", "goes with access")
+        return UNSET, UNSET
+    if access not in _ACCESSES:
+        raise InvalidError("access", f"must be one of {', '.join(_ACCESSES)}")
+    if access != "open":
+        return access, text
+    if text is not None:
+        raise InvalidError("access_reason", "goes with locked and closed")
+    return None, None
+
+
+def check_changes(
     metadata: Mapping[str, Json] | Unset, replace: Mapping[str, Json] | Unset | None
 ) -> None:
     """Raise unless at most one is given, and can be stored."""
@@ -380,24 +267,6 @@ def _check_metadata(
         raise InvalidError("metadata", "must not be given together with replace_metadata")
     for given in (metadata, replace):
         jsontext.check_metadata(None if given is UNSET else given, "metadata")
-
-
-def _wanted_status(status: str) -> str | None:
-    """The status to look for, None for all; InvalidError for what is neither."""
-    if status == "all":
-        return None
-    if status not in _STATUSES:
-        raise InvalidError("status", f"must be all or one of {', '.join(_STATUSES)}")
-    return status
-
-
-def check_order(order: object) -> Order:
-    """Return `order` if it is asc or desc, else raise InvalidError."""
-    if order == "asc":
-        return "asc"
-    if order == "desc":
-        return "desc"
-    raise InvalidError("order", "must be asc or desc")
 
 
 def check_text(field: str, value: object) -> str | None:
@@ -413,19 +282,14 @@ def check_text(field: str, value: object) -> str | None:
     return value
 
 
-def _payload_text(payload: Json) -> str:
+def _made_by(
+    format: str | Unset | None, payload: Json | Unset
+) -> tuple[str | Unset | None, str | Unset | None]:
+    """The columns of a thread object: both given, both None, or neither."""
+    if (format is UNSET, format is None) != (payload is UNSET, payload is None):
+        raise InvalidError("payload", "must be given together with format")
+    if format is None or format is UNSET:
+        return format, format
     if isinstance(payload, str | bytes):
-        return jsontext.verify(payload)
-    return jsontext.encode(payload)
-
-
-def _instant(microseconds: int) -> datetime:
-    if microseconds == _FAR:
-        return LAST
-    if microseconds == -_FAR:
-        return FIRST
-    return _EPOCH + microseconds * _MICROSECOND
-
-
-def _place(row: Row) -> Place:
-    return ((row[2 + 13] - _EPOCH) // _MICROSECOND, row[0])
+        return check_id("format", format), jsontext.verify(payload)
+    return check_id("format", format), jsontext.encode(payload)

@@ -37,7 +37,7 @@ def convert(
     if heal is None:
         made = _plain(messages, target)
     else:
-        mended, repairs = healing.mend(_typed(messages), heal, target.name)
+        mended, repairs = healing.mend(typed(messages), heal, target.name)
         dumped = _dumped(target, mended)
         made = healing.shape(_joined([dumped], repairs), target.name)
     if strict and made.losses:
@@ -51,9 +51,9 @@ def _plain(messages: Sequence[Message], target: Dialect) -> Converted:
         return _untouched(messages)
     # A codec keeps its own items by itself, and knows then what stands before the others.
     if target.name not in formats or isinstance(target, Codec):
-        return _dumped(target, _typed(messages))
+        return _dumped(target, typed(messages))
     runs = groupby(messages, lambda message: message.format == target.name)
-    made = [_untouched(run) if own else _dumped(target, _typed(run)) for own, run in runs]
+    made = [_untouched(run) if own else _dumped(target, typed(run)) for own, run in runs]
     return _joined(made, ())
 
 
@@ -81,13 +81,16 @@ def _joined(runs: Sequence[Converted], repairs: Sequence[Repair]) -> Converted:
     )
 
 
-def _typed(messages: Iterable[Message]) -> list[Message]:
-    """The messages with typed parts; what the store knows of each stands beside them."""
-    typed: list[Message] = []
+def typed(messages: Iterable[Message]) -> list[Message]:
+    """The messages with typed parts; what the store knows of each stands beside them.
+
+    InvalidError for a message whose format is unknown here or cannot be read.
+    """
+    made: list[Message] = []
     for format, run in groupby(messages, lambda message: message.format):
         listed = list(run)
         if format == FORMAT:
-            typed += listed
+            made += listed
             continue
         source = dialects.find(format)
         if source is None:
@@ -97,8 +100,8 @@ def _typed(messages: Iterable[Message]) -> list[Message]:
             raise InvalidError("dialect", f"{format} must load one message for each item")
         for one, known in zip(loaded, listed, strict=True):
             stamp(one, known.id or one.id, known.created_at or one.created_at)
-        typed += loaded
-    return typed
+        made += loaded
+    return made
 
 
 def _check(messages: Sequence[Message]) -> None:

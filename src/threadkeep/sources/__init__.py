@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _MODULES: Final[Mapping[str, str]] = {
     "claude": "threadkeep.sources.claude",
+    "threadkeep": "threadkeep.sources.threadkeep",
 }
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from threadkeep.values.message import Message
     from threadkeep.values.unset import Unset
 
 Progress = Callable[[int], None]
@@ -47,6 +48,15 @@ class SourceThread:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceDocument:
+    """One conversation of a source that writes documents of ours: the text, and its messages."""
+
+    id: str
+    text: str
+    items: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SourceProblem:
     """A conversation that was not read: its place in the source from 0, and the rule it breaks.
 
@@ -63,7 +73,7 @@ class Source(Protocol):
 
     def read(
         self, stream: BinaryIO, *, progress: Progress | None = None
-    ) -> Iterator[SourceThread | SourceProblem]:
+    ) -> Iterator[SourceThread | SourceDocument | SourceProblem]:
         """The threads of a file in order, one at a time.
 
         What is wrong with one conversation is a `SourceProblem` in its place. A file that is not

@@ -9,7 +9,7 @@ from threadkeep import dialects
 from threadkeep.dialects.reading import read_time
 from threadkeep.sources import jsonarray
 from threadkeep.sources.base import SourceItem, SourceProblem, SourceThread
-from threadkeep.values import jsontext
+from threadkeep.values import jsontext, slices
 from threadkeep.values.errors import InvalidError
 from threadkeep.values.ids import check_id
 from threadkeep.values.unset import UNSET, Unset
@@ -71,7 +71,7 @@ def _thread(id: str, text: str, value: dict[str, Any]) -> SourceThread:
     title = value.get("name")
     if title is not None and not isinstance(title, str):
         raise InvalidError("name", "must be a str")
-    members = jsonarray.members(text)
+    members = slices.members(text)
     lists = [at for at, member in enumerate(members) if member.name == "chat_messages"]
     if len(lists) != 1:
         raise InvalidError("chat_messages", "must be there once")
@@ -83,8 +83,8 @@ def _thread(id: str, text: str, value: dict[str, Any]) -> SourceThread:
         title=_UNSTORABLE.sub("\ufffd", title) if title else None,
         created_at=read_time(value.get("created_at")),
         updated_at=read_time(value.get("updated_at")),
-        header=jsonarray.without(text, members, lists[0]),
-        items=_items(value["chat_messages"], jsonarray.items(text[listed.start : listed.end])),
+        header=slices.without(text, members, lists[0]),
+        items=_items(value["chat_messages"], slices.items(text[listed.start : listed.end])),
         format=FORMAT,
     )
 

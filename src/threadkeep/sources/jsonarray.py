@@ -1,4 +1,4 @@
-"""Large JSON files cut into pieces of text: the array at the top, and what stands in a value.
+"""Large JSON files cut into pieces of text: the elements of the array at the top.
 
 Nothing is parsed here, so every piece is the text as it stands in the file.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
-from threadkeep.values import jsontext
 from threadkeep.values.errors import InvalidError
 
 if TYPE_CHECKING:
@@ -29,25 +28,11 @@ _OUTER: Final = re.compile(
 )
 _STRING: Final = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 
-_TEXT_INNER: Final = re.compile(r'[^"\[\]{}]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"\[\]{}]*+)*+')
-_TEXT_STRING: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"')
-_TEXT_SCALAR: Final = re.compile(r"[^,\]}\s]++")
-_TEXT_GAP: Final = re.compile(r"[\s,:]*+")
-
 
 class Broken(NamedTuple):
     """A place in the array where no element can be read."""
 
     rule: str
-
-
-class Member(NamedTuple):
-    """A member of an object, as places in its text: the key's start, the value's start and end."""
-
-    name: str
-    key: int
-    start: int
-    end: int
 
 
 def elements(stream: BinaryIO, progress: Progress | None = None) -> Iterator[bytes | Broken]:
@@ -66,55 +51,6 @@ def elements(stream: BinaryIO, progress: Progress | None = None) -> Iterator[byt
         if progress is not None:
             progress(consumed)
     yield from splitter.end()
-
-
-def members(text: str) -> list[Member]:
-    """The members of an object in order, duplicates too; `text` is valid JSON."""
-    found = []
-    place = text.index("{") + 1
-    while text[key := _after(_TEXT_GAP, text, place)] != "}":
-        end = _after(_TEXT_STRING, text, key)
-        start = _after(_TEXT_GAP, text, end)
-        place = _value_end(text, start)
-        found.append(Member(jsontext.decode(text[key:end]), key, start, place))
-    return found
-
-
-def items(text: str) -> list[str]:
-    """The texts of an array's elements in order; `text` is valid JSON."""
-    found = []
-    place = text.index("[") + 1
-    while text[start := _after(_TEXT_GAP, text, place)] != "]":
-        place = _value_end(text, start)
-        found.append(text[start:place])
-    return found
-
-
-def without(text: str, listed: list[Member], index: int) -> str:
-    """An object's text without one of its members and the comma that went with it."""
-    member = listed[index]
-    if index + 1 < len(listed):
-        return text[: member.key] + text[listed[index + 1].key :]
-    start = listed[index - 1].end if index else member.key
-    return text[:start] + text[member.end :]
-
-
-def _value_end(text: str, start: int) -> int:
-    if text[start] == '"':
-        return _after(_TEXT_STRING, text, start)
-    if text[start] not in "[{":
-        return _after(_TEXT_SCALAR, text, start)
-    levels, place = 1, start + 1
-    while levels:
-        place = _after(_TEXT_INNER, text, place)
-        levels += 1 if text[place] in "[{" else -1
-        place += 1
-    return place
-
-
-def _after(pattern: re.Pattern[str], text: str, place: int) -> int:
-    match = pattern.match(text, place)
-    return place if match is None else match.end()
 
 
 class _Splitter:

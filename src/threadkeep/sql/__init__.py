@@ -18,8 +18,9 @@ from threadkeep.values.errors import InvalidError
 from threadkeep.values.ports import Statement
 
 _FILES = (
-    *("access", "append", "attempts", "threads", "messages", "runs", "windows", "migrations"),
-    "health",
+    *("access", "append", "attempts", "threads", "messages", "scans", "runs", "windows"),
+    *("migrations", "health", "attachments", "feedback", "sessions", "tool_calls"),
+    *("spans", "totals", "bulk"),
 )
 _HEADER = re.compile(r"^-- (name|fragment): *(.+)$", re.MULTILINE)
 _MARK = re.compile(r"/\*use (\w+)\*/")
@@ -67,25 +68,29 @@ def migration_files() -> list[tuple[int, str, str]]:
 @cache
 def _blocks() -> Mapping[str, str]:
     named: dict[str, str] = {}
+    twins: dict[str, str] = {}
     fragments: dict[str, str] = {}
     for file in _FILES:
         text = (files(__name__) / f"{file}.sql").read_text("utf-8")
-        for kind, header, body in _split(text):
+        for kind, header, body in split(text):
             if kind == "fragment":
                 fragments[header] = body
                 continue
             name, _, twin = header.partition(",")
             named[name] = body
             if twin:
-                named[twin.removesuffix("reversed").strip()] = _reverse(body)
+                twins[twin.removesuffix("reversed").strip()] = name
 
     def fill(body: str) -> str:
         return _MARK.sub(lambda mark: fill(fragments[mark.group(1)]), body)
 
-    return {name: _forward(fill(body)) for name, body in named.items()}
+    filled = {name: fill(body) for name, body in named.items()}
+    filled |= {twin: reverse(filled[name]) for twin, name in twins.items()}
+    return {name: forward(body) for name, body in filled.items()}
 
 
-def _split(text: str) -> Iterator[tuple[str, str, str]]:
+def split(text: str) -> Iterator[tuple[str, str, str]]:
+    """The blocks of a file as (kind, header, body), without their lines on what they are for."""
     headers = list(_HEADER.finditer(text))
     ends = [h.start() for h in headers[1:]] + [len(text)]
     for header, end in zip(headers, ends, strict=True):
@@ -94,9 +99,11 @@ def _split(text: str) -> Iterator[tuple[str, str, str]]:
         yield header.group(1), header.group(2).strip(), body.strip().removesuffix(";")
 
 
-def _reverse(body: str) -> str:
+def reverse(body: str) -> str:
+    """A block in the other direction."""
     return body.replace("/*dir*/DESC", "ASC").replace("/*past*/<", ">")
 
 
-def _forward(body: str) -> str:
+def forward(body: str) -> str:
+    """A block in its own direction."""
     return body.replace("/*dir*/", "").replace("/*past*/", "")

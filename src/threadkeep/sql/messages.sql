@@ -10,7 +10,7 @@ m.seq, m.parent_seq,
 -- fragment: message_content
 -- A time takes a driver longer than all else: updated_at is NULL where it is that of created_at.
 m.turn, m.tokens, m.message_id, m.role, /*use message_status*/, m.format, m.created_at,
-  nullif(m.updated_at, m.created_at), m.metadata::text, m.payload::text, m.run
+  nullif(m.updated_at, m.created_at), m.metadata::text, m.payload::text, m.run, m.session
 
 -- name: message_get
 -- One message by its id.
@@ -124,28 +124,35 @@ SELECT coalesce(sum(c.count), 0)::bigint FROM path p CROSS JOIN LATERAL (
 -- name: messages_find
 -- Which of a batch are stored, and whether with the same content; with the thread's head.
 -- $1 owner_key, $2 owner_id, $3 thread_id, $4 user_id, $5 rows and $6 payloads as in append_to_head.
+-- All ids are looked for at once: a planner without statistics may read the thread for that, and
+-- would read it again for each id.
 SELECT r.* FROM (
   SELECT set_config('threadkeep.owner', $1::bigint::text, true) AS owner OFFSET 0
 ) g CROSS JOIN LATERAL (
   SELECT x.n, m.format = x.format AND m.payload::text = x.payload AS same,
     /*use message_columns*/
   FROM (/*use named_thread*/) t
-  CROSS JOIN ROWS FROM (
-    json_to_recordset($5::text::json) AS (message_id text, format text),
-    string_to_table($6::text, E'\x1e')
-  ) WITH ORDINALITY AS x (message_id, format, payload, n)
+  CROSS JOIN (
+    SELECT array_agg(i.message_id) AS ids
+    FROM json_to_recordset($5::text::json) AS i (message_id text)
+  ) i
   CROSS JOIN LATERAL (
     SELECT m.*, 1 AS n FROM /*schema*/messages m
     WHERE m.owner_key = $1::bigint AND m.thread_key = t.thread_key
-      AND m.message_id BETWEEN x.message_id AND x.message_id
-    ORDER BY m.message_id LIMIT 1
+      AND m.message_id = ANY (i.ids)
+    OFFSET 0
   ) m
+  JOIN ROWS FROM (
+    json_to_recordset($5::text::json) AS (message_id text, format text),
+    string_to_table($6::text, E'\x1e')
+  ) WITH ORDINALITY AS x (message_id, format, payload, n) ON x.message_id = m.message_id
 ) r;
 
 -- name: message_place
 -- Where a message of a locked thread stands, and what of it is fixed.
 -- $1 owner_key, $2 thread_key, $3 message_id.
-SELECT m.seq, m.parent_seq, m.role, m.starts, m.message_id FROM /*schema*/messages m
+SELECT m.seq, m.parent_seq, m.role, m.starts, m.message_id, m.metadata::text
+FROM /*schema*/messages m
 WHERE m.owner_key = $1::bigint AND m.thread_key = $2::bigint
   AND m.message_id BETWEEN $3::text AND $3::text
 ORDER BY m.message_id LIMIT 1;

@@ -18,9 +18,10 @@ r.run_id, /*use run_status*/, r.started_at,
 
 -- name: run_begin
 -- Begins a run, or renews the lease of one that this call began before; makes the thread if it is
--- new. No row: the thread is another user's, an exclusive run holds it, or the run has ended.
+-- new. No row: the thread is another user's, or locked or closed, an exclusive run holds it, or the
+-- run has ended.
 -- $1 owner_key, $2 owner_id, $3 thread_id, $4 user_id, $5 run_id, $6 seconds of the lease,
--- $7 whether it is exclusive.
+-- $7 whether it is exclusive, $8 whether the thread may be locked or closed.
 WITH g AS MATERIALIZED (
   SELECT set_config('threadkeep.owner', $1::bigint::text, true) AS owner
 ),
@@ -36,7 +37,7 @@ t AS (
     live_run = coalesce(excluded.live_run, t.live_run),
     live_until = CASE WHEN $7::boolean THEN excluded.live_until ELSE t.live_until END,
     updated_at = excluded.updated_at
-  WHERE ($4::text IS NULL OR t.user_id = $4::text)
+  WHERE ($4::text IS NULL OR t.user_id = $4::text) AND (t.access IS NULL OR $8::boolean)
     -- Its own while that lasts, or another's that has passed.
     AND (NOT $7::boolean OR t.live_run IS NULL
          OR (t.live_run = excluded.live_run) = (t.live_until > excluded.updated_at))
@@ -53,7 +54,8 @@ WHERE r.status = 'running' AND r.lease_until > excluded.renewed_at
 RETURNING r.run_id;
 
 -- name: run_standing
--- Why a run was refused: the run that holds the thread, and how the given one stands.
+-- Why a run was refused: the run that holds the thread, how the given one stands, and whether the
+-- thread is locked or closed.
 -- $1 owner_key, $2 owner_id, $3 thread_id, $4 user_id, $5 run_id.
 SELECT r.* FROM (
   SELECT set_config('threadkeep.owner', $1::bigint::text, true) AS owner OFFSET 0
@@ -62,7 +64,8 @@ SELECT r.* FROM (
     (SELECT /*use run_status*/ FROM /*schema*/runs r
      WHERE r.owner_key = $1::bigint AND r.thread_key = t.thread_key
        AND r.run_id BETWEEN $5::text AND $5::text
-     ORDER BY r.run_id LIMIT 1)
+     ORDER BY r.run_id LIMIT 1),
+    t.access
   FROM (/*use named_thread*/) t
 ) r;
 

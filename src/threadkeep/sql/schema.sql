@@ -55,9 +55,10 @@ CREATE TABLE spans (
   CONSTRAINT spans_status_check CHECK ((status = ANY (ARRAY['complete'::text, 'running'::text, 'interrupted'::text, 'failed'::text, 'cancelled'::text]))),
   CONSTRAINT spans_usage_check CHECK (((input_tokens >= 0) AND (output_tokens >= 0) AND (cached_tokens >= 0) AND (reasoning_tokens >= 0) AND (cost >= (0)::numeric)))
 ) WITH (fillfactor = 75);
-CREATE INDEX spans_parent_idx ON spans USING btree (owner_key, owner_id, parent_id) WHERE parent_id IS NOT NULL;
+CREATE INDEX spans_parent_idx ON spans USING btree (owner_key, owner_id, parent_id, started_at, span_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX spans_started_idx ON spans USING btree (owner_key, started_at, span_id);
 CREATE INDEX spans_thread_idx ON spans USING btree (owner_key, thread_key, started_at, span_id) WHERE thread_key IS NOT NULL;
+CREATE INDEX spans_user_idx ON spans USING btree (owner_key, user_id, started_at, span_id) WHERE user_id IS NOT NULL;
 
 CREATE TABLE threads (
   owner_key bigint NOT NULL,
@@ -120,8 +121,10 @@ CREATE TABLE attachments (
   CONSTRAINT attachments_thread_fkey FOREIGN KEY (owner_key, thread_key) REFERENCES threads(owner_key, thread_key) ON DELETE CASCADE,
   CONSTRAINT attachments_size_check CHECK ((size >= 0))
 ) WITH (fillfactor = 75);
+CREATE INDEX attachments_created_idx ON attachments USING btree (owner_key, created_at, attachment_id);
 CREATE INDEX attachments_thread_idx ON attachments USING btree (owner_key, thread_key, created_at, attachment_id) WHERE thread_key IS NOT NULL;
 CREATE INDEX attachments_unused_idx ON attachments USING btree (owner_key, created_at, attachment_id) WHERE thread_key IS NULL;
+CREATE INDEX attachments_user_idx ON attachments USING btree (owner_key, user_id, created_at, attachment_id) WHERE user_id IS NOT NULL;
 
 CREATE TABLE messages (
   owner_key bigint NOT NULL,
@@ -208,6 +211,7 @@ CREATE TABLE sessions (
   CONSTRAINT sessions_pkey PRIMARY KEY (owner_key, owner_id, session_id),
   CONSTRAINT sessions_thread_fkey FOREIGN KEY (owner_key, thread_key) REFERENCES threads(owner_key, thread_key) ON DELETE CASCADE
 ) WITH (fillfactor = 75);
+CREATE INDEX sessions_created_idx ON sessions USING btree (owner_key, created_at, session_id);
 CREATE INDEX sessions_expiry_idx ON sessions USING btree (owner_key, expires_at) WHERE expires_at IS NOT NULL;
 CREATE INDEX sessions_thread_idx ON sessions USING btree (owner_key, thread_key, created_at, session_id) WHERE thread_key IS NOT NULL;
 CREATE INDEX sessions_user_idx ON sessions USING btree (owner_key, user_id, created_at, session_id) WHERE user_id IS NOT NULL;

@@ -6,7 +6,7 @@ t.thread_id, t.owner_id, t.user_id, t.title, t.status, t.metadata::text, t.exter
      AND h.seq BETWEEN t.head_seq AND t.head_seq
    ORDER BY h.seq LIMIT 1),
   t.turns, t.message_count, t.revision, t.created_at, nullif(t.updated_at, t.active_at),
-  t.active_at, t.format, t.payload::text
+  t.active_at, t.format, t.payload::text, coalesce(t.access, 'open'), t.access_reason
 
 -- fragment: named_thread
 -- The thread of $1 owner_key, $2 owner_id, $3 thread_id, $4 user_id, once g has set the owner.
@@ -47,8 +47,8 @@ SELECT r.* FROM (
 
 -- fragment: kept_threads
 -- A page of s, which is the rows to look at in order. The last of them is returned even if it does
--- not match (kept is false), so that the next page knows where to go on.
-SELECT t.thread_key, t.kept, /*use thread_columns*/
+-- not match (kept is false), so that the next page knows where to go on; the third column marks it.
+SELECT t.thread_key, t.kept, t.n = $8::bigint, /*use thread_columns*/
 FROM (
   SELECT s.*, row_number() OVER () AS n,
          ($5::text IS NULL OR s.status = $5::text)
@@ -152,14 +152,18 @@ FROM (
 
 -- name: thread_update
 -- Writes what changed of a locked thread. A column is kept where its flag is false.
--- $1 owner_key, $2 thread_key, then flag and value of title, status, metadata, external_id and
--- active_at.
+-- $1 owner_key, $2 thread_key, then flag and value of title, status, metadata, external_id,
+-- active_at, format, payload, access (NULL: open) and access_reason.
 UPDATE /*schema*/threads t SET
   title = CASE WHEN $3::boolean THEN $4::text ELSE t.title END,
   status = CASE WHEN $5::boolean THEN $6::text ELSE t.status END,
   metadata = CASE WHEN $7::boolean THEN $8::text::jsonb ELSE t.metadata END,
   external_id = CASE WHEN $9::boolean THEN $10::text ELSE t.external_id END,
   active_at = CASE WHEN $11::boolean THEN $12::timestamptz ELSE t.active_at END,
+  format = CASE WHEN $13::boolean THEN $14::text ELSE t.format END,
+  payload = CASE WHEN $15::boolean THEN $16::text::json ELSE t.payload END,
+  access = CASE WHEN $17::boolean THEN $18::text ELSE t.access END,
+  access_reason = CASE WHEN $19::boolean THEN $20::text ELSE t.access_reason END,
   revision = t.revision + 1,
   updated_at = now()
 WHERE t.owner_key = $1::bigint AND t.thread_key = $2::bigint

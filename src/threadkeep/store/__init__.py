@@ -15,11 +15,15 @@ from threadkeep.core.migrations import script as migration_sql
 from threadkeep.core.runs import LEASE
 from threadkeep.core.scope import Scope
 from threadkeep.store.admin import Admin, AllThreads
+from threadkeep.store.attachments import Attachments
+from threadkeep.store.feedback import Feedbacks
 from threadkeep.store.items import Items
 from threadkeep.store.messages import Messages
 from threadkeep.store.owner import Owner
 from threadkeep.store.pages import PageCall
 from threadkeep.store.runs import Runs
+from threadkeep.store.sessions import Sessions
+from threadkeep.store.spans import OpenSpan, Spans
 from threadkeep.store.threads import Threads
 from threadkeep.store.turns import Turn
 from threadkeep.store.writing import Plain, Writing
@@ -31,13 +35,18 @@ __all__ = [
     "Admin",
     "AllThreads",
     "AsyncStore",
+    "Attachments",
+    "Feedbacks",
     "Items",
     "Messages",
     "Migrations",
+    "OpenSpan",
     "Options",
     "Owner",
     "PageCall",
     "Runs",
+    "Sessions",
+    "Spans",
     "Standing",
     "Threads",
     "Turn",

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from threadkeep.core import runs
-from threadkeep.core import threads as core
+from threadkeep.core import runs, thread_lists
 from threadkeep.store.pages import PageCall
 from threadkeep.store.threads import StatusFilter
 from threadkeep.values.page import Order, Page
@@ -32,7 +31,7 @@ class AllThreads:
         """Threads across owners, in the order of their keys, so owner by owner."""
 
         async def read(at: str | None) -> Page[Thread]:
-            return await core.page_of_all(
+            return await thread_lists.page_of_all(
                 await self._ready(), self._sql, status=status, order=order, limit=limit, cursor=at
             )
 

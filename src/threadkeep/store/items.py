@@ -9,6 +9,7 @@ from threadkeep import dialects
 from threadkeep.core.drafts import Draft, Drafting, check_batch, check_time
 from threadkeep.dialects import healing
 from threadkeep.values.errors import InvalidError
+from threadkeep.values.ids import check_id
 from threadkeep.values.message import Message
 from threadkeep.values.parts import Json
 
@@ -33,21 +34,34 @@ def drafts_of(
     created_at: datetime | None,
     *,
     id: str | None = None,
+    session: str | None = None,
 ) -> list[Draft]:
     """One draft for each item; InvalidError where one cannot be stored."""
     check_time("created_at", created_at)
+    if session is not None:
+        check_id("session", session)
     writer = None if dialect is None else dialects.get(dialect)
     listed = list(items) if isinstance(items, list | tuple) else [items]
     if writer is None:
-        return [drafting.message(item, created_at=created_at, id=id) for item in listed]
-    return [drafting.native(item, writer, created_at=created_at, id=id) for item in listed]
+        return [
+            drafting.message(item, created_at=created_at, id=id, session=session) for item in listed
+        ]
+    return [
+        drafting.native(item, writer, created_at=created_at, id=id, session=session)
+        for item in listed
+    ]
 
 
 def batch_of(
-    drafting: Drafting, items: Items, dialect: str | None, created_at: datetime | None
+    drafting: Drafting,
+    items: Items,
+    dialect: str | None,
+    created_at: datetime | None,
+    *,
+    session: str | None = None,
 ) -> Sequence[Draft]:
     """The drafts of a batch to append: at least one, no id twice."""
-    return check_batch(drafts_of(drafting, items, dialect, created_at))
+    return check_batch(drafts_of(drafting, items, dialect, created_at, session=session))
 
 
 def draft_as(

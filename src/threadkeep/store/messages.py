@@ -2,44 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal, overload
+from typing import Any, Literal, Unpack, overload
 
 from threadkeep.core import messages as core
+from threadkeep.core import tool_calls as tool_messages
 from threadkeep.core import windows
 from threadkeep.core.append import HEAD, Place
-from threadkeep.core.drafts import Drafting, check_batch, check_time
-from threadkeep.core.scope import Scope
+from threadkeep.core.drafts import check_batch, check_time
+from threadkeep.core.scans import MessageFilter, Scan
 from threadkeep.core.windows import Extent
 from threadkeep.dialects.convert import convert
 from threadkeep.dialects.healing import Policy
+from threadkeep.dialects.tool_calls import tool_calls
+from threadkeep.store.bulk import BulkMessages
 from threadkeep.store.items import Items, batch_of, check_reading, draft_as, drafts_of
+from threadkeep.store.listing import Listing, NativeListing, converted, read_list
 from threadkeep.store.pages import PageCall
-from threadkeep.store.writing import Writing
 from threadkeep.values.errors import InvalidError
 from threadkeep.values.ids import check_id
-from threadkeep.values.message import Message, Status
-from threadkeep.values.page import Order, Page, Window
+from threadkeep.values.message import Message, Role, Status
+from threadkeep.values.page import MessageOrder, Order, Page, Window
 from threadkeep.values.parts import Json
+from threadkeep.values.tooluse import ToolUse
 from threadkeep.values.unset import UNSET, Unset
 
 # Inside Messages, `list` is the method.
 Stored = list[Message]
+ToolUses = list[ToolUse]
 
 
 @dataclass(frozen=True, slots=True)
-class Messages:
+class Messages(BulkMessages):
     """The messages of the threads that a handle reaches.
 
     Without `dialect` everything is a Message. With it, items are native ones: decoded JSON values,
     or their text or bytes, which are kept verbatim.
     """
-
-    _scope: Scope
-    _drafting: Drafting
-    _writing: Writing
 
     async def append(
         self,
@@ -52,19 +53,29 @@ class Messages:
         on_conflict: Literal["error", "sibling"] = "error",
         created_at: datetime | None = None,
         active_at: datetime | None = None,
+        session: str | None = None,
+        create_thread: bool = True,
+        force: bool = False,
     ) -> Stored:
         """Store one message or many, in order, all or none, and return them as stored.
 
-        Makes the thread if it is absent. The batch goes under the head, or under `parent` (None: a
-        new root beside the others). With `expected_head` the head must be that message (None: no
-        message), else ConflictError (`head_moved`); with `on_conflict="sibling"` the batch then
-        becomes a sibling. Messages without an id get one. What is stored already, the same id with
-        the same content, is returned and not stored again; another content is a ConflictError
-        (`message_differs`). The last message stored becomes the head. NotFoundError for an unknown
-        `parent`, or where the thread is another user's.
+        Makes the thread if it is absent, or with `create_thread=False` raises NotFoundError: a
+        thread that is deleted meanwhile then stays so, for some more round trips. The batch goes
+        under the head, or under `parent` (None: a new root beside the others). With
+        `expected_head` the head must be that message (None: no message), else ConflictError
+        (`head_moved`); with `on_conflict="sibling"` the batch then becomes a sibling. Messages
+        without an id get one. What is stored already, the same id with the same content, is
+        returned and not stored again; another content is a ConflictError (`message_differs`). The
+        last message stored becomes the head. `session` is the session that they were said in, where
+        a Message names none itself. NotFoundError for an unknown `parent`, or where the thread is
+        another user's. ConflictError (`thread_locked`) where it is locked or closed, but with
+        `force`.
         """
-        drafts = batch_of(self._drafting, items, dialect, created_at)
+        drafts = batch_of(self._drafting, items, dialect, created_at, session=session)
         place = _place(parent, expected_head, on_conflict)
+        if force is not False or create_thread is not True:
+            _check_flags(create_thread=create_thread, force=force)
+            place = replace(place, create=create_thread, force=force)
         active_at = check_time("active_at", active_at)
         return await self._writing.append(
             self._scope, thread_id, drafts, place, active_at=active_at
@@ -90,43 +101,29 @@ class Messages:
         return items[0]
 
     @overload
-    def list(
-        self,
-        thread_id: str,
-        *,
-        tree: bool = ...,
-        leaf: str | None = ...,
-        order: Order = ...,
-        limit: int = ...,
-        cursor: str | None = ...,
-        since: int | None = ...,
-        last: int | None = ...,
-    ) -> PageCall[Message]: ...
+    def list(self, thread_id: str, **which: Unpack[Listing]) -> PageCall[Message]: ...
     @overload
-    def list(
-        self,
-        thread_id: str,
-        *,
-        tree: bool = ...,
-        leaf: str | None = ...,
-        order: Order = ...,
-        limit: int = ...,
-        cursor: str | None = ...,
-        since: int | None = ...,
-        last: int | None = ...,
-        dialect: str,
-        strict: bool = ...,
-    ) -> PageCall[Json]: ...
+    def list(self, thread_id: str, **which: Unpack[NativeListing]) -> PageCall[Json]: ...
     def list(
         self,
         thread_id: str,
         *,
         tree: bool = False,
         leaf: str | None = None,
+        roles: Sequence[Role] | None = None,
+        metadata: Mapping[str, Json] | None = None,
+        created_since: datetime | None = None,
+        created_before: datetime | None = None,
+        has_tool_calls: bool | None = None,
+        session: str | None = None,
+        archived_sessions: bool = True,
+        since: int | None = None,
         order: Order = "asc",
+        order_by: MessageOrder = "seq",
         limit: int = 50,
         cursor: str | None = None,
-        since: int | None = None,
+        after: str | None = None,
+        offset: int = 0,
         last: int | None = None,
         dialect: str | None = None,
         strict: bool = False,
@@ -138,6 +135,17 @@ class Messages:
         an unknown thread; NotFoundError for an unknown `leaf`; InvalidCursorError for a cursor of
         another list.
 
+        Only what matches all of: one of the `roles`; `metadata` contained in the message's;
+        created at `created_since` or later, and before `created_before`; with tool calls, or
+        without, as `has_tool_calls` says; said in this `session`, archived or not. With
+        `archived_sessions=False` messages of archived sessions are left out; those without a
+        session, or of an unknown one, never are. A filter reads the thread until the page is full.
+
+        `order_by="created_at"` orders by that time, which is data of the app's, and by seq where it
+        is equal; it reads and sorts all that matches. The list starts behind the message `after`,
+        in its own order, and skips the first `offset` that match (with `last`, the last ones);
+        InvalidCursorError where `after` is not in the thread. With a cursor both are done with.
+
         With `dialect` the items are native: those of that format as they were stored, all others
         converted, each page by itself. What the dialect cannot say is in the page's `losses`; with
         `strict` it is a LossyError.
@@ -145,28 +153,20 @@ class Messages:
 
         async def read(at: str | None) -> Page[Any]:
             check_reading(dialect, strict=strict)
-            if last is not None:
-                if at is not None:
-                    raise InvalidError("last", "must not be given together with cursor")
-                page = await core.last(
-                    self._scope, thread_id, last, tree=tree, leaf=leaf, since=since
-                )
-            else:
-                page = await core.page(
-                    self._scope,
-                    thread_id,
-                    tree=tree,
-                    leaf=leaf,
-                    order=order,
-                    limit=limit,
-                    cursor=at,
-                    since=since,
-                )
-            if dialect is None:
-                return page
-            made = convert(page.items, dialect, strict=strict)
-            items, losses = tuple(made), made.losses
-            return Page(items, page.next, page.previous, losses, made.sources, made.system)
+            which = MessageFilter.of(
+                roles=roles,
+                metadata=metadata,
+                created_since=created_since,
+                created_before=created_before,
+                has_tool_calls=has_tool_calls,
+                session=session,
+                archived_sessions=archived_sessions,
+            )
+            scan = Scan(which, tree, leaf, since, order, order_by, after, offset)
+            page = await read_list(
+                self._scope, thread_id, scan, limit=limit, last=last, begun=cursor, at=at
+            )
+            return page if dialect is None else converted(page, dialect, strict=strict)
 
         return PageCall(read, cursor)
 
@@ -256,14 +256,16 @@ class Messages:
         item: Message | Json | Unset = UNSET,
         *,
         dialect: str | None = None,
-        metadata: Mapping[str, Json] | Unset | None = UNSET,
+        metadata: Mapping[str, Json] | Unset = UNSET,
+        replace_metadata: Mapping[str, Json] | Unset | None = UNSET,
         status: Status | Unset = UNSET,
         parent: str | Unset | None = UNSET,
     ) -> Message:
         """Rewrite a message in its place, or append it if its id is new (`parent` as in append).
 
-        Position, parent and created_at stay. `metadata` replaces the old, None clears it; a Message
-        brings its own metadata, if it has any, and its status. NotFoundError for an unknown
+        Position, parent and created_at stay. `metadata` is a JSON merge-patch (RFC 7396),
+        `replace_metadata` takes the place of the old, None clears it. A Message brings its own
+        metadata as a replacement, if it has any, and its status. NotFoundError for an unknown
         thread, or an unknown message without `item`. ConflictError where the role (`role_fixed`)
         or the start of a turn (`starts_fixed`) would change.
         """
@@ -273,8 +275,6 @@ class Messages:
             draft = draft_as(self._drafting, message_id, item, dialect)
             if isinstance(item, Message) and dialect is None:
                 status = item.status if status is UNSET else status
-                if metadata is UNSET and item.metadata is not None:
-                    metadata = item.metadata
         return await self._writing.run(
             core.update(
                 self._scope,
@@ -282,6 +282,7 @@ class Messages:
                 message_id,
                 draft,
                 metadata=metadata,
+                replace_metadata=replace_metadata,
                 status=status,
                 parent=parent,
             )
@@ -318,6 +319,31 @@ class Messages:
     async def count(self, thread_id: str, *, tree: bool = False, leaf: str | None = None) -> int:
         """How many messages the path to the head or to `leaf` has, or the whole tree."""
         return await core.count(self._scope, thread_id, tree=tree, leaf=leaf)
+
+    async def tool_calls(
+        self,
+        thread_id: str,
+        *,
+        name: str | None = None,
+        failed: bool | None = None,
+        tree: bool = False,
+    ) -> ToolUses:
+        """The tool calls along the path to the head, each with its result; with `tree` all.
+
+        Of one tool, by `name`; with `failed` those that ended in an error or were denied, or those
+        that did not: calls that are pending are neither. Works on messages of all formats, and
+        reads only those that hold calls or results. Empty for an unknown thread; InvalidError
+        where a format is unknown here.
+        """
+        found = await tool_messages.read(self._scope, thread_id, tree=tree)
+        uses = tool_calls(found.messages, precedes=found.precedes)
+        return [use for use in uses if name in (None, use.name) and failed in (None, use.failed)]
+
+
+def _check_flags(**flags: object) -> None:
+    for field, value in flags.items():
+        if not isinstance(value, bool):
+            raise InvalidError(field, "must be a bool")
 
 
 def _place(

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from threadkeep.core import runs as core
 from threadkeep.core.scope import Scope
+from threadkeep.core.totals import totals
 from threadkeep.store.pages import PageCall
 from threadkeep.values.page import Order, Page
 from threadkeep.values.run import Run, Usage
+from threadkeep.values.span import Total, TotalsBy
+
+# Inside Runs, `list` is the method.
+Totals = list[Total]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +51,24 @@ class Runs:
         None is what no run has said. NotFoundError for an unknown thread.
         """
         return await core.usage(self._scope, thread_id)
+
+    async def totals(
+        self,
+        *,
+        by: TotalsBy = "run",
+        thread: str | None = None,
+        user: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Totals:
+        """What the runs used together, for each run, thread, user or day in UTC, by its key.
+
+        Counts all runs that started within `since` (inclusive) and `until` (not), running ones
+        too, of one `thread` or of one `user`'s threads if given; nothing for an unknown thread. The
+        last key is None, for the threads of no user. What a deleted thread used is gone with it.
+        All keys are returned, and all those runs are read for it: parts of the answer would cost
+        as much as the whole. `since`, `until` and `thread` keep it small.
+        """
+        return await totals(
+            self._scope, "runs", by=by, thread=thread, user=user, since=since, until=until
+        )

@@ -12,7 +12,7 @@ from typing import Any, Self, overload
 
 from threadkeep.core import append as appending
 from threadkeep.core import runs
-from threadkeep.core.append import HEAD, Place
+from threadkeep.core.append import Place
 from threadkeep.core.drafts import Draft, Drafting
 from threadkeep.core.runs import Hold
 from threadkeep.core.scope import Scope
@@ -48,11 +48,14 @@ class Turn:
         items: Items | None,
         *,
         dialect: str | None,
+        session: str | None,
         exclusive: bool,
         lease: float,
+        force: bool,
     ) -> None:
-        if not isinstance(exclusive, bool):
-            raise InvalidError("exclusive", "must be a bool")
+        for field, value in (("exclusive", exclusive), ("force", force)):
+            if not isinstance(value, bool):
+                raise InvalidError(field, "must be a bool")
         self.id = new_id()
         self.thread_id = check_id("thread_id", thread_id)
         self.messages: list[Message] = []
@@ -60,8 +63,9 @@ class Turn:
         self._all = messages
         self._drafting = drafting
         self._writing = writing
-        self._drafts = None if items is None else batch_of(drafting, items, dialect, None)
-        self._hold = Hold(self.id, runs.check_lease(lease), exclusive)
+        self._session = None if session is None else check_id("session", session)
+        self._drafts = None if items is None else self._draft(items, dialect, None)
+        self._hold = Hold(self.id, runs.check_lease(lease), exclusive, force=force)
         self._usage = Usage()
         self._state: Status | None = None
         self._stop: Callable[[], None] = lambda: None
@@ -80,11 +84,10 @@ class Turn:
         stored then.
         """
         self._check_open()
-        drafts = batch_of(self._drafting, items, dialect, created_at)
+        drafts = self._draft(items, dialect, created_at)
         if parent is not UNSET and parent is not None:
             check_id("parent", parent)
-        place = HEAD if parent is UNSET else Place(parent)
-        return await self._writing.run(self._store(drafts, place, self._hold))
+        return await self._writing.run(self._store(drafts, parent, self._hold))
 
     @overload
     async def window(
@@ -173,9 +176,17 @@ class Turn:
         if self._drafts is None:
             await runs.begin(self._scope, self.thread_id, hold)
         else:
-            await self._store(self._drafts, HEAD, hold)
+            await self._store(self._drafts, UNSET, hold)
 
-    async def _store(self, drafts: Sequence[Draft], place: Place, hold: Hold) -> list[Message]:
+    def _draft(
+        self, items: Items, dialect: str | None, created_at: datetime | None
+    ) -> Sequence[Draft]:
+        return batch_of(self._drafting, items, dialect, created_at, session=self._session)
+
+    async def _store(
+        self, drafts: Sequence[Draft], parent: str | Unset | None, hold: Hold
+    ) -> list[Message]:
+        place = Place(parent, force=hold.force)
         # What is stored is noted here: a cancelled caller does not come back to do it.
         stored = await appending.append(self._scope, self.thread_id, drafts, place, hold=hold)
         self.messages += stored

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from threadkeep.sync import Store
 
 
+PARTS = ("threads", "messages", "runs", "sessions", "spans", "attachments", "feedback")
+"""The parts of a handle, by the names of its attributes."""
+
+
 class AwaitedStore:
     """The blocking store behind await."""
 
@@ -44,9 +48,11 @@ class AwaitedHandle:
         found = getattr(self._inner, name)
         if name == "turn":
             return lambda *args, **named: AwaitedTurn(found(*args, **named))
+        if name == "span":
+            return lambda *args, **named: AwaitedSpan(found(*args, **named))
         if name == "reap":
             return lambda: Awaited(found)
-        return AwaitedPart(found) if name in ("threads", "messages", "runs") else found
+        return AwaitedPart(found) if name in PARTS else found
 
 
 class AwaitedPart:
@@ -67,11 +73,13 @@ class AwaitedPart:
         return call
 
 
-class AwaitedTurn(AwaitedPart):
-    """A turn behind `async with`; what it knows by itself is plain."""
+class AwaitedBlock(AwaitedPart):
+    """A block behind `async with`; what it knows by itself is plain."""
+
+    _plain: tuple[str, ...] = ()
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("id", "thread_id", "messages", "add_usage"):
+        if name in self._plain:
             return getattr(self._inner, name)
         return super().__getattr__(name)
 
@@ -81,6 +89,18 @@ class AwaitedTurn(AwaitedPart):
 
     async def __aexit__(self, *ended: object) -> None:
         await asyncio.to_thread(self._inner.__exit__, *ended)
+
+
+class AwaitedTurn(AwaitedBlock):
+    """A turn."""
+
+    _plain = ("id", "thread_id", "messages", "add_usage")
+
+
+class AwaitedSpan(AwaitedBlock):
+    """A span as a context."""
+
+    _plain = ("id", "set")
 
 
 class Awaited:

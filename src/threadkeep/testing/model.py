@@ -17,8 +17,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from threadkeep.testing import model_windows
-from threadkeep.testing.model_rows import Row, ThreadRow
-from threadkeep.testing.model_threads import ModelThreads
+from threadkeep.testing.model_rows import Metadata, Row, ThreadRow
+from threadkeep.testing.model_threads import ModelThreads, merged
 from threadkeep.values.errors import ConflictError, InvalidError, NotFoundError
 from threadkeep.values.unset import UNSET, Unset
 
@@ -39,6 +39,8 @@ class Model(ModelThreads):
         parent: str | Unset | None = UNSET,
         expected_head: str | Unset | None = UNSET,
         on_conflict: str = "error",
+        create_thread: bool = True,
+        force: bool = False,
     ) -> list[Row]:
         ids = [message.id for message in batch]
         if not batch or len(set(ids)) < len(ids):
@@ -48,22 +50,23 @@ class Model(ModelThreads):
         place = parent if expected_head is UNSET else expected_head
         thread = self.find(thread_id)
         if thread is None:
-            if isinstance(place, str):
+            if isinstance(place, str) or not create_thread:
                 raise NotFoundError("thread", thread_id)
             return self._store(self._make(thread_id), batch, None)
         stored = self._replayed(thread, batch)
         if len(stored) == len(batch):
             return stored
+        if thread.access != "open" and not force:
+            raise ConflictError("thread_locked", "nobody may write", id=thread_id)
         if stored:
             if place is UNSET and stored[-1].seq != thread.head:
                 raise _head_moved(thread)
             under: int | None = stored[-1].seq
-        elif place is UNSET:
-            under = thread.head
-        elif expected_head not in (UNSET, thread.name(thread.head)) and on_conflict == "error":
-            raise _head_moved(thread)
         else:
-            under = None if place is None else thread.must(place).seq
+            moved = expected_head not in (UNSET, thread.name(thread.head))
+            if moved and on_conflict == "error":
+                raise _head_moved(thread)
+            under = _place(thread, place)
         return stored + self._store(thread, batch[len(stored) :], under)
 
     def _replayed(self, thread: ThreadRow, batch: Sequence[Message]) -> list[Row]:
@@ -98,29 +101,37 @@ class Model(ModelThreads):
         item: Message | None = None,
         *,
         parent: str | Unset | None = UNSET,
+        metadata: Metadata | Unset | None = UNSET,
+        replace_metadata: Metadata | Unset | None = UNSET,
         **fields: Any,
     ) -> Row:
         """Rewrite a message in its place; one that is unknown is appended, if there is an item."""
         thread = self.get(thread_id)
         row = thread.named(message_id)
+        # The item brings its status, and its metadata where it has some; created_at stays.
+        old = row.message.metadata if row else None
+        if item is not None and item.metadata is not None:
+            old = item.metadata
+        if metadata is not UNSET:
+            old = merged(old, metadata)
+        elif replace_metadata is not UNSET:
+            old = replace_metadata
+        fields["metadata"] = old
         if row is None:
             if item is None:
                 raise NotFoundError("message", message_id)
-            return self.append(thread_id, [replace(item, id=message_id, **fields)], parent=parent)[
-                0
-            ]
+            new = replace(item, id=message_id, **fields)
+            return self.append(thread_id, [new], parent=parent, force=True)[0]
         message = row.message
         if item is not None:
-            # The item brings its status, and its metadata where it has some; created_at stays.
-            metadata = message.metadata if item.metadata is None else item.metadata
-            message = replace(item, id=message_id, metadata=metadata)
-        new = replace(row, message=replace(message, **fields), tokens=self.tokens(message.json))
-        if new.message.role != row.message.role:
+            message = replace(item, id=message_id, session=message.session)
+        changed = replace(row, message=replace(message, **fields), tokens=self.tokens(message.json))
+        if changed.message.role != row.message.role:
             raise ConflictError("role_fixed", "the role stays", id=message_id)
-        if new.starts != row.starts:
+        if changed.starts != row.starts:
             raise ConflictError("starts_fixed", "it starts a turn or does not", id=message_id)
-        thread.rows[row.seq] = new
-        return new
+        thread.rows[row.seq] = changed
+        return changed
 
     def delete(self, thread_id: str, message_id: str) -> bool:
         """The children go to the grandparent, and so does the head."""
@@ -202,6 +213,13 @@ class Model(ModelThreads):
         nothing = 0 in (wanted.get("turns"), wanted.get("messages"))
         path = [] if nothing else self.list(thread_id, leaf=leaf)
         return model_windows.window(path, ceiling=self.ceiling, **wanted)
+
+
+def _place(thread: ThreadRow, place: str | Unset | None) -> int | None:
+    """The seq of the message that a batch goes under."""
+    if place is UNSET:
+        return thread.head
+    return None if place is None else thread.must(place).seq
 
 
 def _head_moved(thread: ThreadRow) -> ConflictError:

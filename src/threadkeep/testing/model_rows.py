@@ -60,6 +60,8 @@ class ThreadRow:
     status: str = "active"
     metadata: Metadata | None = None
     external_id: str | None = None
+    access: str = "open"
+    access_reason: str | None = None
     revision: int = 0
     head: int | None = None
     next_seq: int = 1

@@ -75,6 +75,8 @@ class ModelThreads:
             thread.metadata = merged(thread.metadata, metadata)
         if replace_metadata is not UNSET:
             thread.metadata = replace_metadata
+        if fields.get("access", UNSET) is not UNSET:
+            thread.access_reason = None
         for name, value in fields.items():
             setattr(thread, name, value)
         thread.revision += 1

@@ -114,6 +114,7 @@ def message_facts(m: Message) -> Facts:
         m.json,
         m.status,
         m.metadata,
+        m.session,
     )
 
 
@@ -126,7 +127,7 @@ def row_facts(thread: ThreadRow, row: Row) -> Facts:
     """The same of the model's row."""
     m = row.message
     place = (row.id, row.seq, thread.name(row.parent), row.turn, row.tokens)
-    return (*place, m.role, m.format, m.json, m.status, m.metadata)
+    return (*place, m.role, m.format, m.json, m.status, m.metadata, m.session)
 
 
 def window_facts(window: Window[Message]) -> Facts:
@@ -137,10 +138,11 @@ def window_facts(window: Window[Message]) -> Facts:
 def thread_facts(t: Thread) -> Facts:
     """A thread, without times."""
     named = (t.id, t.user_id, t.title, t.status, t.metadata, t.external_id)
-    return (*named, t.head, t.turns, t.message_count, t.revision)
+    return (*named, t.head, t.turns, t.message_count, t.revision, t.access, t.access_reason)
 
 
 def thread_row_facts(t: ThreadRow) -> Facts:
     """The same of the model's thread."""
     named = (t.id, t.user, t.title, t.status, t.metadata, t.external_id)
-    return (*named, t.name(t.head), t.turns, len(t.rows), t.revision)
+    counts = (t.name(t.head), t.turns, len(t.rows), t.revision)
+    return (*named, *counts, t.access, t.access_reason)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import strategies as st
 
 from threadkeep.testing.stateful_base import IDS
@@ -41,11 +43,21 @@ _kinds = [
 _calls = st.integers(0, 2)
 _texts = st.sampled_from(["x", "yyyyyyyyyyyyyyyy"])
 _ids = st.sampled_from(IDS) | st.none()
+_sessions = st.sampled_from([None, None, "s"])
+
+
+def _said(message: Message, session: str | None) -> Message:
+    return replace(message, session=session)
+
+
 items = st.builds(_message, st.sampled_from(_kinds), _ids, _calls, _texts)
+items = st.builds(_said, items, _sessions)
 _new = st.builds(_message, st.sampled_from(_kinds), st.none(), _calls, _texts)
 batches = st.lists(items, min_size=1, max_size=5)
 # New messages that go on with a conversation: what a thread mostly gets.
 news = st.lists(_new, min_size=1, max_size=6)
 # How sure a rule must be that removes much: the longer a thread lives, the more happens to it.
+# What an append may be told besides its place.
+ways = st.sampled_from([*[{}] * 4, {"force": True}, {"create_thread": False}])
 seldom = st.integers(0, 4).map(lambda number: number == 0)
 wheres = st.sampled_from(["head", "head", "head", "parent", "root", "expected", "sibling"])

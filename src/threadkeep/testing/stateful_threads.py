@@ -66,6 +66,26 @@ class ThreadRules(Base):
             lambda: thread_row_facts(self.models[user].update_thread(thread, status=status)),
         )
 
+    @rule(
+        user=users,
+        thread=threads,
+        change=st.sampled_from(
+            [
+                *[{"access": "open"}] * 4,
+                {"access": "locked"},
+                {"access": "locked", "access_reason": "R"},
+                {"access": "closed"},
+            ]
+        ),
+    )
+    def shut(self, user: Any, thread: str, change: dict[str, Any]) -> None:
+        """Lock or close a thread, or more often open it again."""
+        self.touched = thread
+        self.agree(
+            lambda: thread_facts(self.call(self.handles[user].threads.update, thread, **change)),
+            lambda: thread_row_facts(self.models[user].update_thread(thread, **change)),
+        )
+
     @rule(user=users, thread=threads, sure=seldom)
     def delete_thread(self, user: Any, thread: str, sure: bool) -> None:
         if not sure:
@@ -114,6 +134,6 @@ class ThreadRules(Base):
         walked = self.walk(threads.list, order=order, limit=limit, **named)
         assert [thread_facts(thread) for thread in walked] == wanted
         assert self.call(threads.count, **named) == len(wanted)
-        active = model.list_threads()
+        active = [thread for thread in model.list_threads() if thread.access != "closed"]
         newest = self.call(threads.find_active)
         assert (newest and newest.id) == (active[0].id if active else None)

@@ -19,6 +19,7 @@ from threadkeep.testing.stateful_draws import (
     seldom,
     threads,
     users,
+    ways,
     wheres,
 )
 from threadkeep.values.ids import new_id
@@ -48,9 +49,17 @@ class WriteRules(Base):
         """Append under any message, with new ids."""
         self.send(None, thread, batch, self.place(thread, "parent", at))
 
-    @rule(user=users, thread=threads, batch=batches, where=wheres, at=picks)
-    def append(self, user: Any, thread: str, batch: list[Message], where: str, at: int) -> None:
-        self.send(user, thread, batch, self.place(thread, where, at))
+    @rule(user=users, thread=threads, batch=batches, where=wheres, at=picks, way=ways)
+    def append(
+        self,
+        user: Any,
+        thread: str,
+        batch: list[Message],
+        where: str,
+        at: int,
+        way: dict[str, Any],
+    ) -> None:
+        self.send(user, thread, batch, {**self.place(thread, where, at), **way})
 
     @rule(
         thread=threads,
@@ -59,10 +68,18 @@ class WriteRules(Base):
         more=batches,
         where=wheres,
         at=picks,
+        way=ways,
     )
     @precondition(lambda self: self.sent)
     def retry(
-        self, thread: str, number: int, shape: str, more: list[Message], where: str, at: int
+        self,
+        thread: str,
+        number: int,
+        shape: str,
+        more: list[Message],
+        where: str,
+        at: int,
+        way: dict[str, Any],
     ) -> None:
         """Send an earlier batch again: whole, in part, with more, in another order or changed."""
         thread, batch = self.sent[-1 - number % len(self.sent)]
@@ -75,7 +92,7 @@ class WriteRules(Base):
             "reversed": batch[::-1],
             "other": [*batch[1:], replace(first, json=first.json.replace('"x', '"z'))],
         }[shape]
-        self.send(None, thread, batch, self.place(thread, where, at))
+        self.send(None, thread, batch, {**self.place(thread, where, at), **way})
 
     def place(self, thread: str, where: str, at: int) -> dict[str, Any]:
         if where == "head":
@@ -114,16 +131,17 @@ class WriteRules(Base):
             {},
             optional={
                 "metadata": metadata_values,
+                "replace_metadata": metadata_values,
                 "status": st.sampled_from(["complete", "running", "failed"]),
             },
-        ),
+        ).filter(lambda fields: len({"metadata", "replace_metadata"} & fields.keys()) < 2),
         under=leaves,
     )
     def update(
         self, user: Any, thread: str, message: int, item: Any, fields: dict[str, Any], under: Any
     ) -> None:
         self.touched, id_ = thread, str(self.pick(thread, message))
-        place = {} if under is None else {"parent": self.pick(thread, under)}
+        place: dict[str, Any] = {} if under is None else {"parent": self.pick(thread, under)}
         # The id in the item does not count; one that says another is refused.
         item = item and replace(item, id=None)
         given = () if item is None else (item,)

@@ -38,7 +38,8 @@ class ConflictError(ThreadkeepError):
 
     `reason` is stable: `message_differs` (same id, other content), `message_order` (a replayed
     batch is stored in another shape), `head_moved`, `revision_moved`, `has_children`, `exists`,
-    `role_fixed`, `starts_fixed`. `head` is the id of the thread's head where the conflict is
+    `role_fixed`, `starts_fixed`, `run_live`, `run_lost`, `span_ended`, `thread_locked`,
+    `session_thread`, `sdk_version`. `head` is the id of the thread's head where the conflict is
     about it.
     """
 

@@ -33,7 +33,6 @@ MAX_INT_DIGITS: Final = 4300
 """Integers with more digits are read as floats: Python's own limit, since int() is quadratic."""
 
 _RULE_JSON: Final = "must be valid JSON (RFC 8259)"
-_RULE_LEVELS: Final = f"must have at most {MAX_LEVELS} levels of nesting"
 _RULE_TYPES: Final = "must hold only None, bool, int, float, str, list, tuple and dict"
 _RULE_FINITE: Final = "must not contain NaN or Infinity"
 
@@ -80,30 +79,32 @@ def encode(value: Json, *, field: str = "payload", overflow: bool = False) -> st
     return _write(value, field, overflow=overflow)
 
 
-def verify(text: str | bytes, *, field: str = "payload") -> str:
+def verify(text: str | bytes, *, field: str = "payload", levels: int = MAX_LEVELS) -> str:
     """Return `text` unchanged, as str, if it is valid JSON (RFC 8259) in UTF-8.
 
     Duplicate keys, numbers of any size and escapes of lone surrogates are valid. Invalid are a
-    byte order mark, a surrogate or a NUL as a character of its own, NaN, and more than 500 levels:
-    InvalidError with `field`. Takes time proportional to the length, whatever the text.
+    byte order mark, a surrogate or a NUL as a character of its own, NaN, and more than `levels`
+    levels: InvalidError with `field`. Takes time proportional to the length, whatever the text.
     """
     text = _text(text, field)
     try:
         orjson.loads(text)
     except orjson.JSONDecodeError:
-        _verify_odd(text, field)
-    _check_levels(text, field)
+        _verify_odd(text, field, levels)
+    _check_levels(text, field, levels)
     return text
 
 
-def read(text: str | bytes, *, field: str = "payload") -> tuple[str, Json]:
+def read(
+    text: str | bytes, *, field: str = "payload", levels: int = MAX_LEVELS
+) -> tuple[str, Json]:
     """The text as `verify` returns it, and its value as `decode` gives it, parsed once."""
     text = _text(text, field)
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
-        return verify(text, field=field), _decode_odd(text)
-    _check_levels(text, field)
+        return verify(text, field=field, levels=levels), _decode_odd(text)
+    _check_levels(text, field, levels)
     return text, value if _is_exact(value, text) else _decode_odd(text)
 
 
@@ -190,7 +191,7 @@ def _write(value: Json, field: str, *, overflow: bool) -> str:
         else:
             out.append(_scalar(item, field, overflow=overflow))
         if len(stack) > MAX_LEVELS + 1:
-            raise InvalidError(field, _RULE_LEVELS)
+            raise InvalidError(field, _rule_levels(MAX_LEVELS))
     return "".join(out)
 
 
@@ -244,9 +245,13 @@ def _text(text: object, field: str) -> str:
         raise InvalidError(field, "must be UTF-8") from None
 
 
-def _check_levels(text: str, field: str) -> None:
-    if len(text) > 2 * MAX_LEVELS and _levels(text, MAX_LEVELS) > MAX_LEVELS:
-        raise InvalidError(field, _RULE_LEVELS)
+def _check_levels(text: str, field: str, levels: int) -> None:
+    if len(text) > 2 * levels and _levels(text, levels) > levels:
+        raise InvalidError(field, _rule_levels(levels))
+
+
+def _rule_levels(levels: int) -> str:
+    return f"must have at most {levels} levels of nesting"
 
 
 def _is_exact(value: Json, text: str) -> bool:
@@ -260,7 +265,7 @@ def _is_exact(value: Json, text: str) -> bool:
     return _LONG_RUN not in text.encode().translate(_TO_RUNS)
 
 
-def _verify_odd(text: str, field: str) -> None:
+def _verify_odd(text: str, field: str, levels: int) -> None:
     """Raise InvalidError unless `text` is JSON that only orjson refuses."""
     try:
         text.encode()
@@ -272,7 +277,7 @@ def _verify_odd(text: str, field: str) -> None:
     try:
         orjson.loads(_DIGITS.sub(r"\g<1>1", _ESCAPE.sub("Z", text)))
     except orjson.JSONDecodeError:
-        rule = _RULE_LEVELS if _levels(text, MAX_LEVELS) > MAX_LEVELS else _RULE_JSON
+        rule = _rule_levels(levels) if _levels(text, levels) > levels else _RULE_JSON
         raise InvalidError(field, rule) from None
 
 
@@ -302,7 +307,7 @@ def _decode_odd(text: str) -> Json:
         with ThreadPoolExecutor(1) as fresh_stack:
             return fresh_stack.submit(_loads, text).result()
     except RecursionError:
-        raise InvalidError("payload", _RULE_LEVELS) from None
+        raise InvalidError("payload", _rule_levels(MAX_LEVELS)) from None
 
 
 def _loads(text: str) -> Json:

@@ -37,13 +37,14 @@ class _Seen:
 class Message(_Seen):
     """One message.
 
-    `json` is the payload exactly as it was given, in the format named by `format`. The members
-    from `seq` on are set by the store: `seq` is the only order within a thread, `parent_id` the
-    message before this one on its path (None for a root), `turn` the number of the turn it
-    belongs to (a label given at append), `tokens` the count stored with it, `run` the id of the run
-    that appended it. A message with the status `running` that belongs to a run shows how that run
-    stands: it is running as long as the run is, and ends as the run does. All times are in UTC.
-    `repr` leaves the content out, so that a traceback or a log does not show it.
+    `json` is the payload exactly as it was given, in the format named by `format`. The members from
+    `seq` on are set by the store: `seq` is the only order within a thread, `parent_id` the message
+    before this one on its path (None for a root), `turn` the number of the turn it belongs to (a
+    label given at append), `tokens` the count stored with it, `run` the id of the run that appended
+    it. `session` is the id of the session that it was said in; the app gives it, and there need be
+    no such session in the store. A message with the status `running` that belongs to a run shows
+    how that run stands: it is running as long as the run is, and ends as the run does. All times
+    are in UTC. `repr` leaves the content out, so that a traceback or a log does not show it.
     """
 
     role: Role
@@ -59,6 +60,7 @@ class Message(_Seen):
     tokens: int | None = None
     updated_at: datetime | None = field(default=None, compare=False)
     run: str | None = None
+    session: str | None = None
 
     @property
     def payload(self) -> Json:
@@ -131,12 +133,14 @@ class Message(_Seen):
         created_at: datetime | None = None,
         metadata: Mapping[str, Json] | None = None,
         status: Status = "complete",
+        session: str | None = None,
         extra: Mapping[str, Json] | None = None,
     ) -> Message:
         """A message of typed parts, or of one text; `extra` are further members of the payload."""
         listed: Sequence[Part] = (TextPart(parts),) if isinstance(parts, str) else parts
         payload = {"role": role, "parts": [wire.part_to_json(p) for p in listed], **(extra or {})}
-        return cls(role, jsontext.encode(payload), FORMAT, id, created_at, metadata, status)
+        json = jsontext.encode(payload)
+        return cls(role, json, FORMAT, id, created_at, metadata, status, session=session)
 
     @classmethod
     def read(
@@ -208,4 +212,4 @@ def stamp(message: Message, id: str | None, created_at: datetime | None) -> Mess
 
 _make = maker(Message)
 _TEXT: Any = Message.__dict__["json"]
-_UNSTORED = (None,) * 6
+_UNSTORED = (None,) * 7

@@ -11,6 +11,8 @@ from threadkeep.values.converted import Loss, Repair
 T = TypeVar("T")
 
 Order = Literal["asc", "desc"]
+MessageOrder = Literal["seq", "created_at"]
+ThreadOrder = Literal["active_at", "created_at", "updated_at", "title"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +20,9 @@ class Page(Generic[T]):
     """One page of a list.
 
     `next` and `previous` are opaque cursors for the same list with the same arguments, or None
-    where nothing follows in that direction; `has_more` is `next is not None`. A filtered page may
-    hold fewer items than asked for, even none, and still have a next one: a filter looks at a
-    bounded number of rows per page.
+    where nothing follows in that direction; `has_more` is `next is not None`. A filter of threads
+    looks at a bounded number of them per page: such a page may hold fewer items than asked for,
+    even none, and still have a next one. It is `truncated`: the bound ended it, not the list.
 
     A page of native items is converted by itself: `losses`, `sources` and `system` are as in
     `Converted`.
@@ -32,6 +34,7 @@ class Page(Generic[T]):
     losses: tuple[Loss, ...] = ()
     sources: tuple[tuple[str | None, ...], ...] = ()
     system: str | None = None
+    truncated: bool = False
 
     @property
     def has_more(self) -> bool:

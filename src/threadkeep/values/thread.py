@@ -10,6 +10,7 @@ from typing import Literal
 from threadkeep.values.parts import Json
 
 ThreadStatus = Literal["active", "archived"]
+Access = Literal["open", "locked", "closed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,9 @@ class Thread:
     `head` is the id of the message the thread shows last, None when it has none. `active_at` is
     the last append and orders lists; `updated_at` moves with any change. `revision` counts
     updates of the thread itself, not appends. `json` is the verbatim thread object of the format
-    named by `format`, where one was given. All times are in UTC. `repr` leaves the content out.
+    named by `format`, where one was given. A thread whose `access` is locked or closed takes no
+    messages; `access_reason` is what the app said about that. All times are in UTC. `repr` leaves
+    the content out.
     """
 
     id: str
@@ -38,3 +41,5 @@ class Thread:
     active_at: datetime
     format: str | None = None
     json: str | None = field(default=None, repr=False)
+    access: Access = "open"
+    access_reason: str | None = field(default=None, repr=False)

@@ -19,7 +19,8 @@ from threadkeep.drivers.borrowed.executor import BorrowedExecutor
 from threadkeep.values.errors import InvalidError
 from threadkeep.values.ports import Row, Statement
 
-_ARRAY = re.compile(r"(\$\d+::)((?!text)\w+\[\])")
+# A quoted name is stepped over: it may hold what looks like a parameter.
+_ARRAY = re.compile(r'"(?:[^"]|"")*"|(?P<parameter>\$\d+::)(?P<type>(?!text)\w+\[\])')
 
 
 def borrow(connection: object) -> BorrowedExecutor | None:
@@ -79,7 +80,9 @@ class AsyncpgLink:
 @lru_cache(maxsize=256)
 def _plain(text: str) -> str:
     """The statement with all arrays sent as text: only those do without a codec of the caller's."""
-    return _ARRAY.sub(r"\1text[]::\2", text)
+    return _ARRAY.sub(
+        lambda m: f"{m['parameter']}text[]::{m['type']}" if m["parameter"] else m[0], text
+    )
 
 
 def _as_text(values: list[object]) -> list[str | None]:

@@ -66,7 +66,7 @@ class BorrowedExecutor:
         async with self._lend() as link:
             if not await link.begun():
                 return await link.fetch(statement, args)
-            async with _bracket(link, _OPEN, _DONE, _UNDO):
+            async with bracket(link, _OPEN, _DONE, _UNDO):
                 return await link.fetch(statement, args)
 
     @asynccontextmanager
@@ -76,7 +76,7 @@ class BorrowedExecutor:
             texts = (begin_as(owner_key), "COMMIT", "ROLLBACK")
             if await link.begun():
                 texts = (_open_as(owner_key), _DONE, _UNDO)
-            async with _bracket(link, *texts):
+            async with bracket(link, *texts):
                 yield BorrowedTransaction(link)
 
     def patience(self) -> Patience:
@@ -111,7 +111,7 @@ def _open_as(owner_key: int | None) -> str:
 
 
 @asynccontextmanager
-async def _bracket(link: Link, opens: str, done: str, undo: str) -> AsyncIterator[None]:
+async def bracket(link: Link, opens: str, done: str, undo: str) -> AsyncIterator[None]:
     """Put what is inside between two texts: `done` where it went well, `undo` where not."""
     left = False
 

@@ -51,6 +51,26 @@ def borrow_blocking(connection: object) -> BorrowedExecutor | None:
     return BorrowedExecutor(lend)
 
 
+@asynccontextmanager
+async def autocommit(connection: psycopg.AsyncConnection[Any]) -> AsyncIterator[None]:
+    """Within it psycopg begins nothing by itself; afterwards the connection is as it was."""
+    before = connection.autocommit
+    idle = connection.info.transaction_status == TransactionStatus.IDLE
+    if before or not idle:
+        yield
+        return
+    await connection.set_autocommit(True)
+    try:
+        yield
+    finally:
+        try:
+            if connection.info.transaction_status != TransactionStatus.IDLE:
+                await connection.rollback()
+            await connection.set_autocommit(before)
+        except psycopg.Error:
+            await connection.close()
+
+
 class AsyncPsycopgLink:
     """Calls on an async connection, past the factories and adapters set on it."""
 

@@ -13,6 +13,7 @@ import sqlalchemy.exc
 from sqlalchemy.engine import Connection, Dialect, Transaction
 from sqlalchemy.ext.asyncio import (
     AsyncConnection,
+    AsyncEngine,
     AsyncSession,
     AsyncSessionTransaction,
     AsyncTransaction,
@@ -21,7 +22,8 @@ from sqlalchemy.ext.asyncio import (
 from sqlalchemy.orm import Session, SessionTransaction, scoped_session
 
 from threadkeep.drivers.borrowed import waiting
-from threadkeep.drivers.borrowed.executor import BorrowedExecutor, Link, failed
+from threadkeep.drivers.borrowed.executor import BorrowedExecutor, Lend, Link, failed
+from threadkeep.drivers.refusals import unreached
 from threadkeep.values.errors import InvalidError, UnavailableError
 
 
@@ -65,6 +67,48 @@ def borrow_blocking(given: object) -> BorrowedExecutor | None:
         _check(connection.dialect)
         return _executor_blocking(connection, lambda: _link(connection))
     return None
+
+
+def lend(given: object) -> Lend | None:
+    """How an engine lends a connection for a call; None for anything else."""
+    if not isinstance(given, AsyncEngine):
+        return None
+    engine = given
+    _check(engine.dialect)
+
+    @asynccontextmanager
+    async def lent() -> AsyncIterator[Link]:
+        with _translated():
+            try:
+                connection = await engine.connect()
+            except OSError as error:
+                raise unreached(error) from error
+        try:
+            # Past SQLAlchemy, which would begin a transaction for every statement.
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+            async with _driver_link(engine, driver) as link:
+                yield link
+        except UnavailableError:
+            # SQLAlchemy has not seen it: the next caller would get the same connection.
+            await connection.invalidate()
+            raise
+        finally:
+            await connection.close()
+
+    return lent
+
+
+@asynccontextmanager
+async def _driver_link(engine: AsyncEngine, driver: Any) -> AsyncIterator[Link]:
+    if engine.dialect.driver == "asyncpg":
+        from threadkeep.drivers.borrowed.asyncpg import AsyncpgLink
+
+        yield AsyncpgLink(driver)
+        return
+    from threadkeep.drivers.borrowed.psycopg import AsyncPsycopgLink, autocommit
+
+    async with autocommit(driver):
+        yield AsyncPsycopgLink(driver)
 
 
 def _executor(key: object, link: Callable[[], Awaitable[Link]]) -> BorrowedExecutor:

@@ -45,17 +45,18 @@ async def whole(work: Coroutine[Any, Any, T], *, passing: bool = False) -> T:
     psycopg closes a connection whose cancelling is cancelled.
     """
     task = asyncio.ensure_future(work)
-    cancelled = False
+    cancelled: asyncio.CancelledError | None = None
     while not task.done():
         try:
             await asyncio.wait({task})
-        except asyncio.CancelledError:
-            if passing and not cancelled:
+        except asyncio.CancelledError as error:
+            if passing and cancelled is None:
                 task.cancel()
-            cancelled = True
-    if not cancelled:
+            # The first one: anyio knows its own cancellation by what it says.
+            cancelled = cancelled or error
+    if cancelled is None:
         return task.result()
     if not task.cancelled():
         # Its own failure does not matter any more; asked for, so that nothing is logged.
         task.exception()
-    raise asyncio.CancelledError
+    raise cancelled

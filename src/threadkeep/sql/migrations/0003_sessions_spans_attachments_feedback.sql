@@ -18,6 +18,8 @@ CREATE TABLE /*schema*/sessions (
     REFERENCES /*schema*/threads (owner_key, thread_key) ON DELETE CASCADE
 ) WITH (fillfactor = 75);
 
+CREATE INDEX sessions_created_idx ON /*schema*/sessions (owner_key, created_at, session_id);
+
 CREATE INDEX sessions_thread_idx ON /*schema*/sessions (owner_key, thread_key, created_at, session_id)
   WHERE thread_key IS NOT NULL;
 
@@ -68,7 +70,11 @@ CREATE INDEX spans_started_idx ON /*schema*/spans (owner_key, started_at, span_i
 CREATE INDEX spans_thread_idx ON /*schema*/spans (owner_key, thread_key, started_at, span_id)
   WHERE thread_key IS NOT NULL;
 
-CREATE INDEX spans_parent_idx ON /*schema*/spans (owner_key, owner_id, parent_id)
+CREATE INDEX spans_user_idx ON /*schema*/spans (owner_key, user_id, started_at, span_id)
+  WHERE user_id IS NOT NULL;
+
+CREATE INDEX spans_parent_idx
+  ON /*schema*/spans (owner_key, owner_id, parent_id, started_at, span_id)
   WHERE parent_id IS NOT NULL;
 
 -- What is known of a file; its bytes stand elsewhere. stored_at is NULL while they are only announced.
@@ -92,6 +98,13 @@ CREATE TABLE /*schema*/attachments (
     REFERENCES /*schema*/threads (owner_key, thread_key) ON DELETE CASCADE,
   CONSTRAINT attachments_size_check CHECK (size >= 0)
 ) WITH (fillfactor = 75);
+
+CREATE INDEX attachments_created_idx
+  ON /*schema*/attachments (owner_key, created_at, attachment_id);
+
+CREATE INDEX attachments_user_idx
+  ON /*schema*/attachments (owner_key, user_id, created_at, attachment_id)
+  WHERE user_id IS NOT NULL;
 
 CREATE INDEX attachments_thread_idx
   ON /*schema*/attachments (owner_key, thread_key, created_at, attachment_id)

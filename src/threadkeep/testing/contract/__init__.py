@@ -14,30 +14,56 @@ from __future__ import annotations
 import pytest
 
 _MODULES = (
-    *("branches", "concurrency", "isolation", "kit", "lossless", "messages", "threads", "turns"),
-    "windows",
+    *("access", "attachments", "branches", "bulk", "concurrency", "feedback", "filters"),
+    *("isolation", "kit"),
+    *("lossless", "messages", "orders", "sessions", "span_kit", "span_lists", "spans", "threads"),
+    *("tool_calls", "totals", "transfer", "turns", "windows"),
 )
 # Before they are imported: pytest then says in detail what an assertion of theirs saw.
 pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _MODULES))
 
+from threadkeep.testing.contract.access import AccessContract  # noqa: E402
+from threadkeep.testing.contract.attachments import AttachmentsContract  # noqa: E402
 from threadkeep.testing.contract.branches import BranchesContract  # noqa: E402
+from threadkeep.testing.contract.bulk import BulkContract  # noqa: E402
 from threadkeep.testing.contract.concurrency import ConcurrencyContract  # noqa: E402
+from threadkeep.testing.contract.feedback import FeedbackContract  # noqa: E402
+from threadkeep.testing.contract.filters import FiltersContract  # noqa: E402
 from threadkeep.testing.contract.isolation import IsolationContract  # noqa: E402
 from threadkeep.testing.contract.kit import Contract  # noqa: E402
 from threadkeep.testing.contract.lossless import LosslessContract  # noqa: E402
 from threadkeep.testing.contract.messages import MessagesContract  # noqa: E402
+from threadkeep.testing.contract.orders import OrdersContract  # noqa: E402
+from threadkeep.testing.contract.sessions import SessionsContract  # noqa: E402
+from threadkeep.testing.contract.span_lists import SpanListsContract  # noqa: E402
+from threadkeep.testing.contract.spans import SpansContract  # noqa: E402
 from threadkeep.testing.contract.threads import ThreadsContract  # noqa: E402
+from threadkeep.testing.contract.tool_calls import ToolCallsContract  # noqa: E402
+from threadkeep.testing.contract.totals import TotalsContract  # noqa: E402
+from threadkeep.testing.contract.transfer import TransferContract  # noqa: E402
 from threadkeep.testing.contract.turns import TurnsContract  # noqa: E402
 from threadkeep.testing.contract.windows import WindowsContract  # noqa: E402
 
 __all__ = [
+    "AccessContract",
+    "AttachmentsContract",
     "BranchesContract",
+    "BulkContract",
     "ConcurrencyContract",
     "Contract",
+    "FeedbackContract",
+    "FiltersContract",
     "IsolationContract",
     "LosslessContract",
     "MessagesContract",
+    "OrdersContract",
+    "SessionsContract",
+    "SpanListsContract",
+    "SpansContract",
     "ThreadsContract",
+    "ToolCallsContract",
+    "TotalsContract",
+    "TransferContract",
     "TurnsContract",
     "WindowsContract",
 ]

@@ -29,7 +29,7 @@ class BranchesContract(Contract):
     """Siblings, heads, forks, deletes."""
 
     async def test_regenerate_and_edit_make_siblings(self, chat: Owner) -> None:
-        """A message under an earlier parent opens a branch; both paths stay readable."""
+        """A message under an earlier parent opens a branch; both paths stay readable. [C10 D17]"""
         await branched(chat)
         assert ids(await path(chat, "t")) == ["u1", "b1", "v2"]
         assert ids(await path(chat, "t", leaf="a2")) == ["u1", "a1", "u2", "a2"]
@@ -53,7 +53,7 @@ class BranchesContract(Contract):
         assert (await chat.threads.get("t")).turns == 1
 
     async def test_set_head_shows_another_branch(self, chat: Owner) -> None:
-        """The head is taken as it is, leaf or not; appends go on from there."""
+        """The head is taken as it is, leaf or not; appends go on from there. [D17]"""
         await branched(chat)
         thread = await chat.threads.set_head("t", "u2")
         assert (thread.head, thread.revision) == ("u2", 1)
@@ -86,7 +86,10 @@ class BranchesContract(Contract):
             await chat.messages.list("t", tree=True, leaf="u1")
 
     async def test_an_expected_head_guards_an_append(self, chat: Owner) -> None:
-        """A moved head is a conflict that names it, and writes nothing; None means no head."""
+        """A moved head is a conflict that names it, and writes nothing; None means no head.
+
+        [C14]
+        """
         await chat.messages.append("t", user("u1"), expected_head=None)
         await chat.messages.append("t", says("a1"), expected_head="u1")
         for stale in ("u1", None, "unknown"):
@@ -110,7 +113,7 @@ class BranchesContract(Contract):
             )
 
     async def test_delete_hands_the_children_to_the_parent(self, chat: Owner) -> None:
-        """Removing an inner message keeps every branch below it readable."""
+        """Removing an inner message keeps every branch below it readable. [C7]"""
         await branched(chat)
         assert await chat.messages.delete("t", "u1") is True
         assert await chat.messages.delete("t", "u1") is False
@@ -205,7 +208,10 @@ class BranchesContract(Contract):
         [(None, ["u1", "b1", "v2"]), ("a2", ["u1", "a1", "u2", "a2"]), ("u1", ["u1"])],
     )
     async def test_fork_copies_a_path(self, chat: Owner, at: Any, wanted: list[str]) -> None:
-        """A fork holds the path with ids, contents and times; neither thread sees the other."""
+        """A fork holds the path with ids, contents and times; neither thread sees the other.
+
+        [B18]
+        """
         await chat.threads.create(
             "t", title="T", metadata={"k": 1}, external_id="e", format="x", payload="[ ]"
         )
@@ -230,7 +236,7 @@ class BranchesContract(Contract):
         assert (await chat.messages.get("t", "u1")).text == "u1"
 
     async def test_fork_names(self, chat: Owner) -> None:
-        """A fork has a title of its own if one is given, and an id that is free."""
+        """A fork has a title of its own if one is given, and an id that is free. [B18]"""
         await chat.threads.create("t", title="T")
         fork = await chat.threads.fork("t", title="Fork of T")
         assert (fork.title, fork.head, fork.message_count) == ("Fork of T", None, 0)

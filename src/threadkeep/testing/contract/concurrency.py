@@ -37,7 +37,10 @@ class ConcurrencyContract(Contract):
     """Races of appends, creations, updates and removals."""
 
     async def test_fifty_appenders_leave_no_gap(self, chat: Owner) -> None:
-        """50 writers on one thread: no gap, no duplicate, batches stay together, one path."""
+        """50 writers on one thread: no gap, no duplicate, batches stay together, one path.
+
+        [B17 C9]
+        """
         await chat.threads.create("t")
 
         async def write(name: int) -> None:
@@ -55,7 +58,7 @@ class ConcurrencyContract(Contract):
         assert (await chat.threads.get("t")).message_count == 600
 
     async def test_the_first_messages_of_a_thread_race(self, chat: Owner) -> None:
-        """Many first appends make one thread, and all of them land."""
+        """Many first appends make one thread, and all of them land. [B3]"""
         for n in range(5):
             given = await at_once(chat.messages.append(f"t{n}", user(f"m{k}")) for k in range(10))
             assert conflicts(given) == []
@@ -63,7 +66,7 @@ class ConcurrencyContract(Contract):
         assert await chat.threads.count() == 5
 
     async def test_get_or_create_makes_one_thread(self, chat: Owner) -> None:
-        """50 concurrent get-or-creates give one thread; of plain creates one wins."""
+        """50 concurrent get-or-creates give one thread; of plain creates one wins. [B20]"""
         given = await at_once(chat.threads.create("t", exist_ok=True) for _ in range(50))
         assert conflicts(given) == []
         assert all(thread == given[0] for thread in given)
@@ -73,7 +76,7 @@ class ConcurrencyContract(Contract):
         assert await chat.threads.get("s") == good(made)[0]
 
     async def test_the_same_message_two_hundred_times(self, chat: Owner) -> None:
-        """The same id with the same content at once: one row, and the same answer for all."""
+        """The same id with the same content at once: one row, and the same answer for all. [C4]"""
         sent = Message.user("same", id="m")
         given = await at_once(chat.messages.append("t", sent) for _ in range(200))
         assert conflicts(given) == []
@@ -102,7 +105,7 @@ class ConcurrencyContract(Contract):
             assert all(b.parent_id == a.id for a, b in pairwise(stored))
 
     async def test_one_of_many_expected_heads_wins(self, chat: Owner) -> None:
-        """With the same expected head one append lands; as siblings all of them do."""
+        """With the same expected head one append lands; as siblings all of them do. [C14]"""
         await chat.messages.append("t", user("u"))
         given = await at_once(
             chat.messages.append("t", says(f"a{n}"), expected_head="u") for n in range(10)
@@ -118,7 +121,7 @@ class ConcurrencyContract(Contract):
         assert len(await chat.messages.siblings("t", "b0")) == 11
 
     async def test_concurrent_merges_both_survive(self, chat: Owner) -> None:
-        """Merge patches of different members made at once are all there afterwards."""
+        """Merge patches of different members made at once are all there afterwards. [H2]"""
         await chat.threads.create("t", metadata={"deep": {}})
         given = await at_once(
             chat.threads.update("t", metadata={f"k{n}": n, "deep": {f"d{n}": n}}) for n in range(20)
@@ -209,7 +212,7 @@ class ConcurrencyContract(Contract):
     async def test_writers_of_two_threads_do_not_wait_for_ever(
         self, chat: Owner, store: AsyncStore
     ) -> None:
-        """Many kinds of calls on two threads at once come to an end without a deadlock."""
+        """Many kinds of calls on two threads at once come to an end without a deadlock. [B17]"""
         again = store.owner(chat.owner_id)
         for thread in ("a", "b"):
             await chat.messages.append(thread, turns(1, 5))

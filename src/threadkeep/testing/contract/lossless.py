@@ -96,7 +96,7 @@ class LosslessContract(Contract):
 
     @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
     async def test_text_is_kept_verbatim(self, chat: Owner, text: str) -> None:
-        """Text and bytes of a native item come back byte for byte, however they are read."""
+        """Text and bytes of a native item come back byte for byte, however they are read. [C13]"""
         for n, given_as in enumerate((wrapped(text), wrapped(text).encode())):
             thread = f"t{n}"
             [stored] = await chat.messages.append(thread, given_as, dialect="threadkeep")
@@ -123,7 +123,10 @@ class LosslessContract(Contract):
 
     @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
     async def test_objects_come_back_equal(self, chat: Owner, value: Any) -> None:
-        """A decoded native item comes back equal, to the sign of zero and the order of keys."""
+        """A decoded native item comes back equal, to the sign of zero and the order of keys.
+
+        [C12]
+        """
         native = {"role": "user", "parts": [{"type": "data", "name": "x", "data": value}]}
         [stored] = await chat.messages.append("t", native, dialect="threadkeep")
         for read in await everywhere(chat, "t", str(stored.id)):
@@ -134,7 +137,7 @@ class LosslessContract(Contract):
         assert repr(updated.payload) == repr(native)
 
     async def test_every_part_comes_back(self, chat: Owner) -> None:
-        """Typed parts of every kind come back equal, members unknown to us included."""
+        """Typed parts of every kind come back equal, members unknown to us included. [G1 G2]"""
         sent = Message.of("assistant", PARTS, id="m", extra={"own": {"b": 1, "a": 2}})
         [stored] = await chat.messages.append("t", sent)
         got = await chat.messages.get("t", "m")
@@ -144,7 +147,7 @@ class LosslessContract(Contract):
     @FEW
     @given(text=json_texts())
     async def test_any_text(self, chat: Owner, text: str) -> None:
-        """Any JSON text is a payload and comes back byte for byte."""
+        """Any JSON text is a payload and comes back byte for byte. [C12]"""
         sent = Message("assistant", text, "x-own", id=new_id())
         await chat.messages.append("t", sent)
         assert (await chat.messages.get("t", str(sent.id))).json == text
@@ -231,7 +234,10 @@ class LosslessContract(Contract):
         assert await chat.threads.count() == 0
 
     async def test_naive_times_inside_a_payload_stay(self, chat: Owner) -> None:
-        """A naive time in a payload stays as it is there and is read as UTC for the column."""
+        """A naive time in a payload stays as it is there and is read as UTC for the column.
+
+        [C11]
+        """
         text = '{"role":"user","parts":[],"created_at":"2024-02-29T12:00:00"}'
         [stored] = await chat.messages.append("t", text, dialect="threadkeep")
         assert stored.json == text
@@ -245,7 +251,7 @@ class LosslessContract(Contract):
         assert first.created_at == again.created_at == early
 
     async def test_ids_of_any_alphabet(self, chat: Owner) -> None:
-        """Message ids are opaque text and come back as they were."""
+        """Message ids are opaque text and come back as they were. [C3]"""
         names = ["é", "e\u0301", "A", "a", " a", "a ", "ａ", "😀", "%", "_", "'", "\\", "1", "01"]
         await chat.messages.append("t", [Message.user("x", id=name) for name in names])
         assert ids(await path(chat, "t")) == names

@@ -43,7 +43,10 @@ class MessagesContract(Contract):
     """Append, get, list, update, count."""
 
     async def test_an_unknown_thread_is_empty(self, chat: Owner) -> None:
-        """Reading an unknown thread gives nothing, getting and updating in it is NotFoundError."""
+        """Reading an unknown thread gives nothing, getting and updating in it is NotFoundError.
+
+        [D1 D11]
+        """
         page = await chat.messages.list("t")
         assert (page.items, page.next, page.previous) == ((), None, None)
         assert await chat.messages.window("t", turns=5) == []
@@ -64,7 +67,7 @@ class MessagesContract(Contract):
             await chat.threads.get("t")
 
     async def test_append_makes_the_thread_and_returns_what_it_stored(self, chat: Owner) -> None:
-        """The answer of append is what get and list read afterwards."""
+        """The answer of append is what get and list read afterwards. [B3 C1 D18]"""
         sent = [system("s"), user("u"), asks("c", "c1"), tells("r", "c1"), says("a")]
         given = await chat.messages.append("t", sent)
         assert ids(given) == ["s", "u", "c", "r", "a"]
@@ -81,14 +84,14 @@ class MessagesContract(Contract):
         assert (thread.head, thread.turns, thread.message_count) == ("a", 1, 5)
 
     async def test_messages_without_id_get_one(self, chat: Owner) -> None:
-        """Generated ids differ, and name the stored messages."""
+        """Generated ids differ, and name the stored messages. [C3]"""
         given = await chat.messages.append("t", [Message.user("same"), Message.user("same")])
         more = await chat.messages.append("t", Message.user("same"))
         assert len(set(ids([*given, *more]))) == 3
         assert ids(await path(chat, "t")) == ids([*given, *more])
 
     async def test_what_goes_with_a_message_is_kept(self, chat: Owner) -> None:
-        """metadata, status and created_at come back with the message."""
+        """metadata, status and created_at come back with the message. [C11 H1]"""
         sent = Message.of(
             "user", "x", id="m", created_at=NOON, metadata={"a": [1, {"b": None}]}, status="running"
         )
@@ -99,7 +102,7 @@ class MessagesContract(Contract):
         assert late.created_at == NOON
 
     async def test_order_is_append_order_whatever_the_clocks_say(self, chat: Owner) -> None:
-        """Equal and decreasing created_at change nothing: seq is the only order."""
+        """Equal and decreasing created_at change nothing: seq is the only order. [C9 D1]"""
         for n in range(6):
             time = NOON - timedelta(hours=n // 2)
             await chat.messages.append("t", user(f"m{n}"), created_at=time)
@@ -109,7 +112,7 @@ class MessagesContract(Contract):
         assert ids(await chat.messages.window("t", turns=6)) == wanted
 
     async def test_a_batch_of_a_thousand_keeps_its_order(self, chat: Owner) -> None:
-        """1 000 messages in one call are read back in order (the seed lost it)."""
+        """1 000 messages in one call are read back in order (the seed lost it). [C2]"""
         sent = [user(f"m{n:04}") for n in range(1000)]
         given = await chat.messages.append("t", sent)
         assert [m.seq for m in given] == list(range(1, 1001))
@@ -117,7 +120,7 @@ class MessagesContract(Contract):
         assert await chat.messages.count("t") == 1000
 
     async def test_a_batch_is_all_or_nothing(self, chat: Owner) -> None:
-        """One message that cannot be stored keeps the whole batch, and a new thread, away."""
+        """One message that cannot be stored keeps the whole batch, and a new thread, away. [C2]"""
         bad = replace(user("x"), metadata={"a": "\0"})
         for batch in ([user("a"), user("b"), bad], [user("a"), user("b"), user("a")], []):
             with pytest.raises(InvalidError):
@@ -131,7 +134,10 @@ class MessagesContract(Contract):
         assert ids(await path(chat, "t", tree=True)) == ["b"]
 
     async def test_a_retry_is_answered_with_what_is_stored(self, chat: Owner) -> None:
-        """The same batch again, and parts of it in order, change nothing and give the same rows."""
+        """The same batch again, and parts of it in order, change nothing and give the same rows.
+
+        [C4]
+        """
         first = await chat.messages.append("t", turns(1, 2))
         before = await chat.threads.get("t")
         for batch in (turns(1, 2), turns(1, 2)[:2], turns(1, 2)[1:3], turns(1, 2)[-1:]):
@@ -154,7 +160,7 @@ class MessagesContract(Contract):
         assert (await chat.threads.get("t")).head == "u2"
 
     async def test_the_same_id_with_other_content_is_a_conflict(self, chat: Owner) -> None:
-        """Other content under a stored id is refused and named; nothing is written."""
+        """Other content under a stored id is refused and named; nothing is written. [C4]"""
         await chat.messages.append("t", user("m", "one"))
         spaced = replace(user("m", "one"), json=user("m", "one").json.replace(":", ": "))
         for other in (user("m", "two"), says("m", "one"), spaced):
@@ -185,7 +191,7 @@ class MessagesContract(Contract):
         assert ids(await path(chat, "t", tree=True)) == ["u1", "a1", "u2", "a2"]
 
     async def test_an_id_stands_once_in_each_thread(self, owner: Owners, chat: Owner) -> None:
-        """The same message id in two threads and for two owners are different messages."""
+        """The same message id in two threads and for two owners are different messages. [C4]"""
         other = owner("other")
         for handle, thread, text in ((chat, "t", "1"), (chat, "s", "2"), (other, "t", "3")):
             await handle.messages.append(thread, user("m", text))
@@ -194,7 +200,10 @@ class MessagesContract(Contract):
         assert (await other.messages.get("t", "m")).text == "3"
 
     async def test_update_rewrites_in_place(self, chat: Owner) -> None:
-        """An update keeps position, parent, turn and created_at, and recounts the tokens."""
+        """An update keeps position, parent, turn and created_at, and recounts the tokens.
+
+        [C5 C6]
+        """
         await chat.messages.append("t", turns(1, 2))
         old = await chat.messages.get("t", "a1")
         new = await chat.messages.update("t", "a1", says("a1", "much longer than it was before"))
@@ -207,16 +216,16 @@ class MessagesContract(Contract):
         assert (await chat.threads.get("t")).head == "a2"
 
     async def test_update_of_metadata_and_status_leaves_the_content(self, chat: Owner) -> None:
-        """Metadata is replaced, None clears it, status changes alone."""
+        """Metadata is merged or replaced, None clears it, status changes alone. [C6]"""
         await chat.messages.append("t", replace(says("m"), metadata={"a": 1}, status="running"))
         one = await chat.messages.update("t", "m", status="failed")
         assert (one.status, one.metadata, one.text) == ("failed", {"a": 1}, "m")
         two = await chat.messages.update("t", "m", metadata={"b": 2})
-        assert (two.status, two.metadata, two.text) == ("failed", {"b": 2}, "m")
-        assert (await chat.messages.update("t", "m", metadata=None)).metadata is None
+        assert (two.status, two.metadata, two.text) == ("failed", {"a": 1, "b": 2}, "m")
+        assert (await chat.messages.update("t", "m", replace_metadata=None)).metadata is None
 
     async def test_update_of_an_unknown_message_appends_it(self, chat: Owner) -> None:
-        """With an item it lands at the head or under the parent, without one it is unknown."""
+        """With an item it lands at the head or under the parent, without one it is unknown. [C5]"""
         await chat.messages.append("t", turns(1, 1))
         made = await chat.messages.update("t", "x", Message.user("new"), metadata={"k": 1})
         assert (made.id, made.parent_id, made.metadata) == ("x", "a1", {"k": 1})
@@ -249,7 +258,7 @@ class MessagesContract(Contract):
     async def test_pages_cover_every_message_once(
         self, chat: Owner, order: Any, limit: int, tree: bool
     ) -> None:
-        """Walking the cursors forth and back meets each message once, branched or not."""
+        """Walking the cursors forth and back meets each message once, branched or not. [D8 D10]"""
         await chat.messages.append("t", turns(1, 4))
         await chat.messages.append("t", turns(5, 10), parent="a2")
         wanted = ids(turns(1, 10) if tree else [*turns(1, 2), *turns(5, 10)])
@@ -270,7 +279,7 @@ class MessagesContract(Contract):
     @pytest.mark.parametrize("tree", [False, True])
     @pytest.mark.parametrize("order", ["asc", "desc"])
     async def test_a_walk_while_others_append(self, chat: Owner, order: Any, tree: bool) -> None:
-        """What stood there when the walk began is met exactly once, nothing is met twice."""
+        """What stood there when the walk began is met exactly once, nothing is met twice. [D8]"""
         await chat.messages.append("t", turns(1, 30))
 
         async def disturb() -> None:
@@ -288,7 +297,7 @@ class MessagesContract(Contract):
         assert len(set(seen)) == len(seen)
 
     async def test_a_cursor_outlives_its_message(self, chat: Owner) -> None:
-        """Deleting the message that a page ended with does not disturb the walk."""
+        """Deleting the message that a page ended with does not disturb the walk. [D9]"""
         await chat.messages.append("t", turns(1, 3))
         page = await chat.messages.list("t", limit=2)
         await chat.messages.delete("t", "a1")
@@ -296,7 +305,7 @@ class MessagesContract(Contract):
         assert ids(rest) == ["u2", "a2", "u3", "a3"]
 
     async def test_bad_cursors_are_refused(self, chat: Owner, owner: Owners) -> None:
-        """A cursor that is made up, changed, or of another list is an InvalidCursorError."""
+        """A cursor that is made up, changed, or of another list is an InvalidCursorError. [D9]"""
         for handle in (chat, owner("other")):
             await handle.messages.append("t", turns(1, 3))
             await handle.messages.append("s", turns(1, 3))
@@ -320,7 +329,7 @@ class MessagesContract(Contract):
                 await chat.messages.list("t", cursor=cursor, **which)
 
     async def test_since_and_last(self, chat: Owner) -> None:
-        """Since leaves out what was seen, last gives the newest, oldest first."""
+        """Since leaves out what was seen, last gives the newest, oldest first. [D6]"""
         given = await chat.messages.append("t", turns(1, 3))
         assert ids(await path(chat, "t", since=4)) == ["u3", "a3"]
         assert ids(await path(chat, "t", since=4, order="desc")) == ["a3", "u3"]
@@ -333,7 +342,7 @@ class MessagesContract(Contract):
                 await chat.messages.list("t", last=bad)  # type: ignore[arg-type]
 
     async def test_steps_of_a_run_land_once(self, chat: Owner) -> None:
-        """Per-step lists and accumulating lists store a two-step tool turn once."""
+        """Per-step lists and accumulating lists store a two-step tool turn once. [K1]"""
         steps = [[asks("c", "c1"), tells("r", "c1")], [says("a")]]
         for thread in ("per-step", "growing"):
             await chat.messages.append(thread, user("u"))
@@ -343,7 +352,7 @@ class MessagesContract(Contract):
             assert ids(await path(chat, thread)) == ["u", "c", "r", "a"]
 
     async def test_items_of_a_dialect(self, chat: Owner) -> None:
-        """With dialect= native items go in and come out, everywhere."""
+        """With dialect= native items go in and come out, everywhere. [C17]"""
         native = {"role": "user", "parts": [{"type": "text", "text": "x"}], "id": "m", "own": [1]}
         [given] = await chat.messages.append("t", native, dialect="threadkeep")
         assert (given.id, given.role, given.parts) == ("m", "user", (TextPart("x"),))

@@ -36,7 +36,7 @@ class ThreadsContract(Contract):
     """Create, get, list, update, archive, delete."""
 
     async def test_a_created_thread_has_defaults(self, chat: Owner) -> None:
-        """Without arguments a thread has a new id, no title, no messages and is active."""
+        """Without arguments a thread has a new id, no title, no messages and is active. [B1]"""
         one, two = await chat.threads.create(), await chat.threads.create()
         assert one.id != two.id
         assert (one.owner_id, one.user_id, one.status) == (chat.owner_id, None, "active")
@@ -46,7 +46,7 @@ class ThreadsContract(Contract):
         assert await chat.threads.get(one.id) == one
 
     async def test_a_thread_keeps_what_it_was_given(self, chat: Owner) -> None:
-        """Every field given at creation is stored, the payload byte for byte."""
+        """Every field given at creation is stored, the payload byte for byte. [B1 B21 H1]"""
         payload = '{"b": 1, "a": [1e400, "\\u0000"], "b": 2}'
         made = await chat.threads.create(
             "t",
@@ -65,7 +65,10 @@ class ThreadsContract(Contract):
         assert await chat.threads.get("t") == made
 
     async def test_times_are_kept_as_instants(self, chat: Owner) -> None:
-        """A time with any offset, at any end of time, comes back as the same instant in UTC."""
+        """A time with any offset, at any end of time, comes back as the same instant in UTC.
+
+        [C11]
+        """
         for minutes in (330, -1439, 1439):
             there = NOON.astimezone(timezone(timedelta(minutes=minutes)))
             made = await chat.threads.create(created_at=there, active_at=there)
@@ -100,7 +103,7 @@ class ThreadsContract(Contract):
         assert stored.created_at > first
 
     async def test_naive_times_are_refused(self, chat: Owner) -> None:
-        """A datetime without a time zone is an InvalidError, and nothing is written."""
+        """A datetime without a time zone is an InvalidError, and nothing is written. [C11]"""
         for field in ("created_at", "active_at"):
             named: dict[str, Any] = {field: NAIVE}
             with pytest.raises(InvalidError) as caught:
@@ -116,7 +119,7 @@ class ThreadsContract(Contract):
 
     @pytest.mark.parametrize("bad", BAD_IDS, ids=repr)
     async def test_bad_ids_are_refused(self, store: AsyncStore, chat: Owner, bad: Any) -> None:
-        """An id that is none is an InvalidError wherever it stands."""
+        """An id that is none is an InvalidError wherever it stands. [B4 I4]"""
         with pytest.raises(InvalidError):
             store.owner(bad)
         with pytest.raises(InvalidError):
@@ -139,7 +142,10 @@ class ThreadsContract(Contract):
         assert (await chat.threads.get(long)).head == long
 
     async def test_a_taken_id_is_refused_or_returned(self, chat: Owner) -> None:
-        """Creating twice is a conflict; with exist_ok it gives the thread as it is stored."""
+        """Creating twice is a conflict; with exist_ok it gives the thread as it is stored.
+
+        [B1 B20]
+        """
         made = await chat.threads.create("t", title="first")
         with pytest.raises(ConflictError) as caught:
             await chat.threads.create("t", title="second")
@@ -147,7 +153,7 @@ class ThreadsContract(Contract):
         assert await chat.threads.create("t", title="second", exist_ok=True) == made
 
     async def test_an_unknown_thread_is_not_found(self, chat: Owner) -> None:
-        """Calls that need the thread raise NotFoundError, delete answers False."""
+        """Calls that need the thread raise NotFoundError, delete answers False. [B4]"""
         for call in (
             chat.threads.get("t"),
             chat.threads.update("t", title="x"),
@@ -163,7 +169,7 @@ class ThreadsContract(Contract):
         assert await chat.threads.find_active() is None
 
     async def test_update_changes_only_what_is_given(self, chat: Owner) -> None:
-        """What is not given stays, None clears, every update counts as a revision."""
+        """What is not given stays, None clears, every update counts as a revision. [B6]"""
         await chat.threads.create("t", title="a", external_id="e", metadata={"k": 1})
         one = await chat.threads.update("t", title="b")
         assert (one.title, one.external_id, one.metadata, one.revision) == ("b", "e", {"k": 1}, 1)
@@ -172,7 +178,7 @@ class ThreadsContract(Contract):
         assert await chat.threads.get("t") == two
 
     async def test_metadata_is_merged_as_a_patch(self, chat: Owner) -> None:
-        """`metadata` is a JSON merge-patch: objects merge, null removes, all else replaces."""
+        """`metadata` is a JSON merge-patch: objects merge, null removes, all else replaces. [H2]"""
         await chat.threads.create("t", metadata={"a": {"x": 1, "y": [1, 2]}, "b": 2, "c": 3})
         made = await chat.threads.update("t", metadata={"a": {"x": None, "y": [3]}, "b": None})
         assert made.metadata == {"a": {"y": [3]}, "c": 3}
@@ -191,7 +197,10 @@ class ThreadsContract(Contract):
         assert (stored.title, stored.revision) == ("c", 2)
 
     async def test_archived_threads_are_left_out(self, chat: Owner) -> None:
-        """Default lists, counts and find_active leave archived threads out; unarchive undoes it."""
+        """Default lists, counts and find_active leave archived threads out; unarchive undoes it.
+
+        [B10 B13]
+        """
         await chat.threads.create("old", active_at=at(1))
         await chat.threads.create("new", active_at=at(2))
         assert (await chat.threads.archive("new")).status == "archived"
@@ -206,7 +215,7 @@ class ThreadsContract(Contract):
         assert [t.id for t in await chat.threads.list()] == ["new", "old"]
 
     async def test_lists_are_ordered_by_activity(self, chat: Owner) -> None:
-        """The latest append comes first; an update of a title does not move a thread."""
+        """The latest append comes first; an update of a title does not move a thread. [B7 B16]"""
         for name in ("a", "b", "c"):
             await chat.threads.create(name)
         await chat.messages.append("a", user("m"))
@@ -220,7 +229,7 @@ class ThreadsContract(Contract):
         assert (await chat.threads.get("c")).active_at > at(0)
 
     async def test_lists_are_filtered(self, chat: Owner, owner: Owners) -> None:
-        """external_id, contained metadata and user filter lists and counts, together."""
+        """external_id, contained metadata and user filter lists and counts, together. [B21 H3]"""
         ann = owner("chat", user="ann")
         await ann.threads.create("a", external_id="e", metadata={"k": {"x": 1, "y": [1, 2]}})
         await chat.threads.create("b", external_id="e", metadata={"k": {"x": 2}})
@@ -242,7 +251,7 @@ class ThreadsContract(Contract):
     @pytest.mark.parametrize("order", ["asc", "desc"])
     @pytest.mark.parametrize("limit", [1, 3, 10, 11])
     async def test_pages_cover_every_thread_once(self, chat: Owner, order: Any, limit: int) -> None:
-        """Walking the cursors forth and back meets each thread once, also at equal times."""
+        """Walking the cursors forth and back meets each thread once, also at equal times. [B7]"""
         wanted = [f"t{n}" for n in range(10)]
         for n, name in enumerate(wanted):
             await chat.threads.create(name, active_at=at(n // 4))
@@ -271,7 +280,7 @@ class ThreadsContract(Contract):
         assert seen == [f"t{n}" for n in reversed(range(30))]
 
     async def test_a_filtered_walk_is_complete(self, chat: Owner) -> None:
-        """Pages of a metadata filter may be short, but a walk finds all that match."""
+        """Pages of a metadata filter may be short, but a walk finds all that match. [H3]"""
         for n in range(25):
             await chat.threads.create(f"t{n}", metadata={"odd": n % 2}, active_at=at(n))
         found = items(await walk(chat.threads.list, metadata={"odd": 1}, limit=2))
@@ -309,7 +318,10 @@ class ThreadsContract(Contract):
             await chat.messages.list("t", limit=limit)
 
     async def test_delete_removes_all_and_answers_once(self, chat: Owner) -> None:
-        """A deleted thread is gone with its messages; a second delete is False; the id is free."""
+        """A deleted thread is gone with its messages; a second delete is False; the id is free.
+
+        [B11]
+        """
         await chat.messages.append("t", [user("m"), user("n")])
         assert await chat.threads.delete("t") is True
         assert await chat.threads.delete("t") is False
@@ -320,7 +332,7 @@ class ThreadsContract(Contract):
         assert (again.seq, again.parent_id, again.text) == (1, None, "other")
 
     async def test_a_closed_store_is_unavailable(self, store: AsyncStore, chat: Owner) -> None:
-        """Calls on a closed store raise UnavailableError, and closing twice is no error."""
+        """Calls on a closed store raise UnavailableError, and closing twice is no error. [A6]"""
         await chat.threads.create("t")
         await store.close()
         await store.close()

@@ -53,7 +53,7 @@ class TurnsContract(Contract):
     """Turns, their runs, leases and exclusive ones, usage."""
 
     async def test_what_a_turn_stores_is_durable_at_once(self, chat: Owner) -> None:
-        """The message is stored before the block runs, each append when it returns."""
+        """The message is stored before the block runs, each append when it returns. [K2]"""
         await chat.messages.append("t", turns(1, 1))
         async with chat.turn("t", user("q")) as turn:
             assert ids(await path(chat, "t")) == ["u1", "a1", "q"]
@@ -93,7 +93,7 @@ class TurnsContract(Contract):
     async def test_an_error_ends_the_run_and_goes_on(
         self, chat: Owner, error: type[BaseException], status: str
     ) -> None:
-        """An exception marks the run failed, cancellation cancelled; what was said is kept."""
+        """An exception marks the run failed, cancellation cancelled; what was said is kept. [K2]"""
         turn = chat.turn("t", user("q"))
 
         async def generate() -> None:
@@ -134,7 +134,7 @@ class TurnsContract(Contract):
         assert await path(chat, forked.id) != []
 
     async def test_a_run_whose_lease_has_passed_is_interrupted(self, chat: Owner) -> None:
-        """Every read says so without a reaper; such a run stores nothing any more."""
+        """Every read says so without a reaper; such a run stores nothing any more. [K2]"""
         turn = await abandoned(chat, user("q"))
         await turn.append(Message.of("assistant", "so f", id="a", status="running"))
         run = await lapsed(chat, turn)
@@ -166,7 +166,10 @@ class TurnsContract(Contract):
         assert first.started_at == third.started_at
 
     async def test_a_thread_has_one_exclusive_run(self, chat: Owner) -> None:
-        """A second one is refused and stores nothing; a run that is not exclusive may go on."""
+        """A second one is refused and stores nothing; a run that is not exclusive may go on.
+
+        [K11]
+        """
         async with chat.turn("t", user("q"), exclusive=True) as turn:
             assert await refused(chat.turn("t", user("r"), exclusive=True).__aenter__()) == (
                 "run_live",
@@ -187,7 +190,7 @@ class TurnsContract(Contract):
 
     @pytest.mark.parametrize("given", [True, False])
     async def test_of_exclusive_turns_at_once_one_gets_in(self, chat: Owner, given: bool) -> None:
-        """However many begin at the same moment, on a new thread and on an old one."""
+        """However many begin at the same moment, on a new thread and on an old one. [K11]"""
         for _ in range(3):
             entered: list[Turn] = []
 

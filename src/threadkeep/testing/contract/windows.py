@@ -53,7 +53,10 @@ class WindowsContract(Contract):
     """Turns, tokens, messages; cuts, pins and the ceiling."""
 
     async def test_turns_count_from_the_end(self, chat: Owner) -> None:
-        """N turns start at the N-th user message from the end; more than there are give all."""
+        """N turns start at the N-th user message from the end; more than there are give all.
+
+        [D2]
+        """
         await chat.messages.append("t", [system("s"), *turns(1, 4)])
         everything = ["s", *ids(turns(1, 4))]
         for n in range(6):
@@ -65,7 +68,7 @@ class WindowsContract(Contract):
         assert await chat.messages.window("t", turns=10**12) == await path(chat, "t")
 
     async def test_old_turns_imported_after_new_ones(self, chat: Owner) -> None:
-        """The last turn is the one appended last, whatever created_at says (seed 001, #1)."""
+        """The last turn is the one appended last, whatever created_at says (seed 001, #1). [D2]"""
         for n, m in enumerate(turns(1, 3)):
             await chat.messages.append("t", m, created_at=NOON - timedelta(days=n))
         assert await window(chat, "t", turns=1) == ["u3", "a3"]
@@ -79,7 +82,7 @@ class WindowsContract(Contract):
         assert await window(chat, "t", turns=2) == ["u1", "a1", "u2", "a2"]
 
     async def test_a_thread_without_a_user_is_not_empty(self, chat: Owner) -> None:
-        """A thread of only a greeting or a system prompt is returned whole (seed 001, #3)."""
+        """A thread of only a greeting or a system prompt is returned whole (seed 001, #3). [D2]"""
         await chat.messages.append("t", [system("s"), says("hello")])
         assert await window(chat, "t", turns=1) == ["s", "hello"]
 
@@ -104,7 +107,10 @@ class WindowsContract(Contract):
         ids=repr,
     )
     async def test_sizes_are_checked(self, chat: Owner, bad: dict[str, Any]) -> None:
-        """Exactly one size, an int of at least 0, or ValueError before any I/O (seed 001, #5)."""
+        """Exactly one size, an int of at least 0, or ValueError before any I/O (seed 001, #5).
+
+        [D2]
+        """
         with pytest.raises(InvalidError) as caught:
             await chat.messages.window("t", **bad)
         assert isinstance(caught.value, ValueError)
@@ -116,7 +122,7 @@ class WindowsContract(Contract):
         assert ids(await chat.messages.list("t", last=2)) == ["u100", "a100"]
 
     async def test_messages_go_back_to_a_cut(self, chat: Owner) -> None:
-        """The newest N, and back from there so that no result stands without its call."""
+        """The newest N, and back from there so that no result stands without its call. [D4]"""
         await chat.messages.append("t", [*run(1), *run(2)])
         assert await window(chat, "t", messages=1) == ["a2"]
         assert await window(chat, "t", messages=2) == ["c2", "r2", "a2"]
@@ -125,7 +131,7 @@ class WindowsContract(Contract):
         assert await window(chat, "t", messages=0) == []
 
     async def test_a_budget_is_a_ceiling(self, chat: Owner) -> None:
-        """The earliest cut whose tail fits, never more than the budget, empty if none fits."""
+        """The earliest cut whose tail fits, never more than the budget, empty if none fits. [D4]"""
         stored = await chat.messages.append("t", [system("s"), *run(1), *run(2)])
         sizes = [m.tokens or 0 for m in stored]
         cuts = [n for n, m in enumerate(stored) if m.role != "tool"]
@@ -181,7 +187,7 @@ class WindowsContract(Contract):
         assert await window(chat, "t", tokens=budget) == ["c4", "r4"]
 
     async def test_system_messages_can_be_kept(self, chat: Owner) -> None:
-        """keep_system puts those before the first turn in front, once, and counts them."""
+        """keep_system puts those before the first turn in front, once, and counts them. [D5]"""
         await chat.messages.append("t", [system("s1"), says("hi"), system("s2"), *turns(1, 3)])
         await chat.messages.append("t", [system("s3"), *turns(4, 4)])
         assert await window(chat, "t", turns=1, keep_system=True) == ["s1", "s2", "u4", "a4"]
@@ -248,7 +254,7 @@ class WindowsContract(Contract):
             assert found[0].role != "tool"
 
     async def test_windows_are_the_models(self, chat: Owner) -> None:
-        """Every kind of window of a long thread is the one of the plain Python model."""
+        """Every kind of window of a long thread is the one of the plain Python model. [D4 G5]"""
         sent = long_thread(1100)
         stored = await chat.messages.append("t", sent)
         sizes = {m.json: m.tokens or 0 for m in stored}

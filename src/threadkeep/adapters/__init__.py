@@ -1,0 +1,1 @@
+"""One module per framework: its own interface, on our store. Each needs its own extra."""

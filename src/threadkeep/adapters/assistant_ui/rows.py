@@ -1,0 +1,134 @@
+"""The rows of `withFormat`: messages of another library, each under the name of its format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from threadkeep.adapters.assistant_ui.messages import config_of, entry_of, object_of, stored
+from threadkeep.adapters.assistant_ui.trees import read_tree
+from threadkeep.adapters.assistant_ui.upsert import upsert
+from threadkeep.store import Owner
+from threadkeep.values.errors import InvalidError
+from threadkeep.values.message import Message
+from threadkeep.values.parts import Json
+
+
+class MessageFormat(Protocol):
+    """How messages of a library become rows: assistant-ui's MessageFormatAdapter."""
+
+    @property
+    def format(self) -> str:
+        """The name that is stored with each row, such as `ai-sdk/v6`."""
+        ...
+
+    def encode(self, item: Mapping[str, Json]) -> Json:
+        """The content of the row of `{message, parentId}`."""
+        ...
+
+    def decode(self, row: Mapping[str, Json]) -> Mapping[str, Json]:
+        """`{message, parentId}` of a row `{id, parent_id, format, content}`."""
+        ...
+
+    def get_id(self, message: Json) -> str:
+        """The id of a message."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Plain:
+    """Messages that are objects with an id, all else of them being the content."""
+
+    format: str
+
+    def encode(self, item: Mapping[str, Json]) -> Json:
+        content = object_of(item["message"])
+        content.pop("id", None)
+        return content
+
+    def decode(self, row: Mapping[str, Json]) -> Mapping[str, Json]:
+        message = {"id": row["id"], **object_of(row["content"])}
+        return {"message": message, "parentId": row["parent_id"]}
+
+    def get_id(self, message: Json) -> str:
+        id = message.get("id") if isinstance(message, Mapping) else None
+        if not isinstance(id, str) or not id:
+            raise InvalidError("message.id", "must be text that is not empty")
+        return id
+
+
+class FormatHistory:
+    """The history of one thread in a format of a message library.
+
+    The format is a MessageFormat, or its name where messages are objects with an `id`, as those of
+    the AI SDK are. Its name is stored as it is and never rewritten; the content is not looked at.
+    """
+
+    def __init__(self, chat: Owner, thread_id: str, format: MessageFormat | str) -> None:
+        self._chat = chat
+        self._format: MessageFormat = _Plain(format) if isinstance(format, str) else format
+        self.thread_id = thread_id
+
+    async def rows(self) -> list[dict[str, Any]]:
+        """The rows `{id, parent_id, format, content}`, each after its parent, all branches.
+
+        Rows of other formats are converted where both formats are known here, else they are left
+        out and their children hang on what came before.
+        """
+        return [row for row, _ in (await self._read())[0]]
+
+    async def load(self) -> dict[str, Any]:
+        """`{headId, messages: [{parentId, message}]}`, as `ThreadHistory.load`."""
+        rows, head = await self._read()
+        messages = [{**self._format.decode(row), **config} for row, config in rows]
+        return {"headId": head, "messages": messages}
+
+    async def append(self, item: Mapping[str, Json]) -> None:
+        """Store `{parentId, message}`, as `ThreadHistory.append` does."""
+        message, parent = self._draft(item, None)
+        await self._chat.messages.append(self.thread_id, message, parent=parent)
+
+    async def update(self, item: Mapping[str, Json], local_message_id: str | None = None) -> None:
+        """Rewrite a message in its place, or store it, as `ThreadHistory.update` does.
+
+        `local_message_id` is the id that it was appended under, where that is another one.
+        """
+        message, parent = self._draft(item, local_message_id)
+        await upsert(self._chat, self.thread_id, message, parent)
+
+    async def delete(self, items: Iterable[Mapping[str, Json] | str]) -> None:
+        """Remove messages, given as `{message, ...}`, messages or ids, as `ThreadHistory` does."""
+        ids = [
+            item if isinstance(item, str) else self._format.get_id(item.get("message", item))
+            for item in items
+        ]
+        for id in ids:
+            await self._chat.messages.delete(self.thread_id, id)
+
+    def _draft(
+        self, item: Mapping[str, Json], local_message_id: str | None
+    ) -> tuple[Message, str | None]:
+        message, parent, config = entry_of(item)
+        id = local_message_id or self._format.get_id(message)
+        content = self._format.encode(item)
+        return stored(content, self._format.format, id, config=config), parent
+
+    async def _read(
+        self,
+    ) -> tuple[list[tuple[dict[str, Any], dict[str, Json]]], str | None]:
+        tree = await read_tree(self._chat, self.thread_id, self._format.format)
+        rows = [
+            (
+                {
+                    "id": node.id,
+                    "parent_id": node.parent_id,
+                    "format": self._format.format,
+                    "content": node.item,
+                    **({"losses": [asdict(loss) for loss in node.losses]} if node.losses else {}),
+                },
+                config_of(node.message),
+            )
+            for node in tree.nodes
+        ]
+        return rows, tree.head_id

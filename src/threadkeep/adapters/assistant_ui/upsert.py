@@ -1,0 +1,31 @@
+"""Update that inserts: what assistant-ui calls `update` may come for a message never stored."""
+
+from __future__ import annotations
+
+from threadkeep.store import Owner
+from threadkeep.values.errors import NotFoundError
+from threadkeep.values.message import Message
+
+
+async def upsert(chat: Owner, thread_id: str, message: Message, parent: str | None) -> None:
+    """Rewrite the stored message of this id, or store it under its parent.
+
+    Nothing is written where content and metadata are stored like that already. The thread is made
+    if it is absent.
+    """
+    id = str(message.id)
+    try:
+        there = await chat.messages.get(thread_id, id)
+    except NotFoundError:
+        there = None
+    if there is not None and (there.format, there.json) == (message.format, message.json):
+        said = message.metadata
+        if said is None or said == there.metadata:
+            return
+    if there is None:
+        try:
+            await chat.threads.get(thread_id)
+        except NotFoundError:
+            await chat.messages.append(thread_id, message, parent=parent)
+            return
+    await chat.messages.update(thread_id, id, message, parent=parent)

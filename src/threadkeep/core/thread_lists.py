@@ -1,0 +1,274 @@
+"""Lists of threads: filters, pages, counts, the active one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import get_args
+
+from threadkeep.core.attempts import Attempts
+from threadkeep.core.cursors import (
+    MAX_LIMIT,
+    Found,
+    Place,
+    Stretch,
+    check_offset,
+    check_order,
+    read_page,
+    time_of,
+)
+from threadkeep.core.drafts import FIRST, LAST
+from threadkeep.core.rows import thread_of
+from threadkeep.core.scope import Scope
+from threadkeep.values import jsontext
+from threadkeep.values.errors import InvalidCursorError, InvalidError
+from threadkeep.values.ids import check_id
+from threadkeep.values.page import Order, Page, ThreadOrder
+from threadkeep.values.parts import Json
+from threadkeep.values.ports import Executor, Row, Statement
+from threadkeep.values.thread import Thread, ThreadStatus
+
+_STATUSES: tuple[str, ...] = get_args(ThreadStatus)
+_ORDERS: tuple[str, ...] = get_args(ThreadOrder)
+_LOOKED_AT, _LOOKED_AT_METADATA = 1000, 10_000
+_ACTIVE_AT = 13
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MORE = 50
+_FAR = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadFilter:
+    """Which threads a list or a count is about. None means any; metadata must be contained."""
+
+    status: str | None = "active"
+    user: str | None = None
+    external_id: str | None = None
+    metadata: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """Whose threads a page is read from, as the names of the statements say it."""
+        if self.external_id is not None:
+            return "_of_external"
+        return "" if self.user is None else "_of_user"
+
+    @property
+    def given(self) -> tuple[str | None, ...]:
+        """The last parameters of such a statement."""
+        if self.external_id is not None:
+            return (self.user, self.external_id)
+        return () if self.user is None else (self.user,)
+
+    @classmethod
+    def of(
+        cls,
+        scope: Scope,
+        *,
+        status: str,
+        user: str | None,
+        external_id: str | None,
+        metadata: Mapping[str, Json] | None,
+    ) -> ThreadFilter:
+        """A checked filter. A handle of one user cannot ask for another."""
+        wanted = _wanted_status(status)
+        if user is not None:
+            check_id("user", user)
+            if scope.user_id is not None and user != scope.user_id:
+                raise InvalidError("user", "must be the user of this handle, or left out")
+        if external_id is not None:
+            check_id("external_id", external_id)
+        return cls(
+            wanted,
+            scope.user_id or user,
+            external_id,
+            jsontext.check_metadata(metadata, "metadata"),
+        )
+
+
+async def page(
+    scope: Scope,
+    which: ThreadFilter,
+    *,
+    order: Order,
+    limit: int,
+    cursor: str | None,
+    order_by: ThreadOrder = "active_at",
+    after: str | None = None,
+    offset: int = 0,
+) -> Page[Thread]:
+    """A page of threads. InvalidCursorError where `after` is no thread of this scope.
+
+    By last activity it looks at a bounded number of threads, by anything else and with an offset at
+    all there are. A cursor says by itself where to go on.
+    """
+    newest_first = check_order(order) == "desc"
+    if order_by not in _ORDERS:
+        raise InvalidError("order_by", f"must be one of {', '.join(_ORDERS)}")
+    check_offset(offset)
+    if after is not None:
+        check_id("after", after)
+
+    async def fetch(stretch: Stretch) -> Found[Thread]:
+        down, at = stretch.forward == newest_first, stretch.after
+        skipped = 0 if at else offset
+        if at is None and after is not None:
+            at = await _place_of(scope, after, order_by)
+        if order_by == "active_at" and not skipped:
+            return await _by_activity(scope, which, at, down=down, count=stretch.count)
+        rows = await scope.fetch(
+            f"threads{which.kind}_sorted_{'down' if down else 'up'}",
+            scope.key,
+            scope.owner_id,
+            which.status,
+            which.metadata,
+            order_by,
+            *_start(order_by, at),
+            stretch.count,
+            skipped,
+            *which.given,
+        )
+        place = _title_place if order_by == "title" else _time_place
+        return Found([(row, thread_of(row[4:])) for row in rows], place=place)
+
+    told = () if order_by == "active_at" else (order_by,)
+    return await read_page(
+        fetch,
+        limit=limit,
+        cursor=cursor,
+        width=2,
+        identity=("threads", scope.owner_id, which, order, *told),
+        inside=after is not None or offset > 0,
+    )
+
+
+async def _by_activity(
+    scope: Scope, which: ThreadFilter, at: Place | None, *, down: bool, count: int
+) -> Found[Thread]:
+    """The threads that match among the next ones in the order of their activity."""
+    bound = max(_LOOKED_AT if which.metadata is None else _LOOKED_AT_METADATA, count)
+    start = (time_of(at[0]), at[1]) if at else (LAST, _FAR) if down else (FIRST, -1)
+    rows = await scope.fetch(
+        f"threads{which.kind}_{'newest' if down else 'oldest'}",
+        scope.key,
+        scope.owner_id,
+        *start,
+        which.status,
+        which.metadata,
+        count,
+        bound,
+        *which.given,
+    )
+    kept = [(row, thread_of(row[3:])) for row in rows if row[1]]
+    end = rows[-1] if rows and rows[-1][2] else None
+    return Found(kept, end, _activity_place)
+
+
+async def _place_of(scope: Scope, thread_id: str, order_by: ThreadOrder) -> Place:
+    """The place of a thread; InvalidCursorError if it is unknown."""
+    rows = await scope.on_thread("thread_place", thread_id)
+    if not rows:
+        raise InvalidCursorError
+    value = rows[0][1 + _ORDERS.index(order_by)]
+    return (value if order_by == "title" else value.isoformat(), rows[0][0])
+
+
+def _start(order_by: ThreadOrder, at: Place | None) -> tuple[object, ...]:
+    """A place to start after, as the statements that sort take it."""
+    if at is None:
+        return (None, None, None, None)
+    value, key = at
+    if order_by != "title":
+        return (False, time_of(value), "", key)
+    if value is not None and not isinstance(value, str):
+        raise InvalidCursorError
+    return (value is None, _EPOCH, value or "", key)
+
+
+def _activity_place(row: Row) -> Place:
+    return (row[3 + _ACTIVE_AT].isoformat(), row[0])
+
+
+def _time_place(row: Row) -> Place:
+    return (row[1].isoformat(), row[3])
+
+
+def _title_place(row: Row) -> Place:
+    return (None if row[0] else row[2], row[3])
+
+
+async def page_of_all(
+    ex: Executor,
+    sql: Mapping[str, Statement],
+    *,
+    status: str,
+    order: Order,
+    limit: int,
+    cursor: str | None,
+) -> Page[Thread]:
+    """A page of the threads of all owners, by their keys: for the admin role."""
+    ascending = check_order(order) == "asc"
+    wanted = _wanted_status(status)
+
+    async def fetch(stretch: Stretch) -> Found[Thread]:
+        up = stretch.forward == ascending
+        start = stretch.after or ((-_FAR - 1, -1) if up else (_FAR, _FAR))
+        name = "threads_of_all_up" if up else "threads_of_all_down"
+        rows = await Attempts(ex, sql).fetch(sql[name], *start, wanted, stretch.count)
+        return Found([((row[0], row[1]), thread_of(row[2:])) for row in rows])
+
+    identity = ("threads of all", status, order)
+    return await read_page(fetch, limit=limit, cursor=cursor, width=2, identity=identity)
+
+
+async def find_active(scope: Scope, which: ThreadFilter) -> Thread | None:
+    """The thread with the latest activity that is not closed, or None."""
+    cursor, limit = None, 1
+    while True:
+        found = await page(scope, which, order="desc", limit=limit, cursor=cursor)
+        active = next((thread for thread in found.items if thread.access != "closed"), None)
+        if active is not None or found.next is None:
+            return active
+        cursor, limit = found.next, _MORE
+
+
+async def count(scope: Scope, which: ThreadFilter) -> int:
+    """How many threads match."""
+    rows = await scope.fetch(
+        "threads_count",
+        scope.key,
+        scope.owner_id,
+        which.user,
+        which.external_id,
+        which.status,
+        which.metadata,
+    )
+    return int(rows[0][0])
+
+
+async def heads(
+    scope: Scope, thread_ids: Iterable[str]
+) -> list[tuple[str, str | None, str | None]]:
+    """The id of each thread that is there, with its head's format and payload, as asked for."""
+    asked = () if isinstance(thread_ids, str) else dict.fromkeys(thread_ids)
+    if isinstance(thread_ids, str) or len(asked) > MAX_LIMIT:
+        raise InvalidError("thread_ids", f"must be at most {MAX_LIMIT} ids")
+    for id_ in asked:
+        check_id("thread_ids", id_)
+    if not asked:
+        return []
+    rows = await scope.fetch(
+        "threads_previews", scope.key, scope.owner_id, scope.user_id, list(asked)
+    )
+    found = {row[0]: row for row in rows}
+    return [(id_, *found[id_][1:]) for id_ in asked if id_ in found]
+
+
+def _wanted_status(status: str) -> str | None:
+    """The status to look for, None for all; InvalidError for what is neither."""
+    if status == "all":
+        return None
+    if status not in _STATUSES:
+        raise InvalidError("status", f"must be all or one of {', '.join(_STATUSES)}")
+    return status

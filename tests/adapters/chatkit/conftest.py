@@ -1,0 +1,3 @@
+"""ChatKit's package is loaded once, without the warnings about its own classes."""
+
+import threadkeep.adapters.chatkit  # noqa: F401
