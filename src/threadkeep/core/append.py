@@ -25,6 +25,8 @@ from threadkeep.values.unset import UNSET, Unset
 
 _TAKEN = "23505"
 _NO_PLACE = "23502"
+# Under a parent only: its thread was deleted meanwhile, and no new one may have such a root.
+_NO_ROOT = "23514"
 _ATTEMPTS = 20
 # JSON holds no control characters but white space: none can stand in a payload (RFC 7464).
 _SEPARATOR = "\x1e"
@@ -129,6 +131,8 @@ async def _try(
     except DatabaseError as error:
         if error.sqlstate == _NO_PLACE and hold is not None:
             raise runs.lost(hold.run_id) from None
+        if error.sqlstate == _NO_ROOT and isinstance(place.parent, str):
+            return []
         if error.sqlstate != _TAKEN:
             raise
         return None

@@ -63,10 +63,11 @@ async def append_many(scope: Scope, batches: Batches, how: How) -> Stored:
             if found is not None:
                 return found
         looks = True
-        found = await _unless_refused(_checked(scope, batches, how, calls))
+        rest: dict[str, Sequence[Draft]] = {}
+        found = await _unless_refused(_checked(scope, batches, rest, how, calls))
         if found is not None:
             return found
-        reason = await _refusal(scope, batches, how)
+        reason = await _refusal(scope, rest, how)
         if reason is not None:
             raise reason
     raise ConflictError("message_differs", "the batches' messages keep coming and going")
@@ -123,9 +124,17 @@ async def _at_once(scope: Scope, batches: Batches, how: How, calls: Attempts) ->
     return await calls.atomically(scope.key, change)
 
 
-async def _checked(scope: Scope, batches: Batches, how: How, calls: Attempts) -> Stored:
-    """Lock the threads, and store what is not stored yet; ConflictError where that cannot be."""
-    rest: dict[str, Sequence[Draft]] = {}
+async def _checked(
+    scope: Scope,
+    batches: Batches,
+    rest: dict[str, Sequence[Draft]],
+    how: How,
+    calls: Attempts,
+) -> Stored:
+    """Lock the threads, and store what is not stored yet; ConflictError where that cannot be.
+
+    `rest` tells what that was, also where it is refused.
+    """
 
     async def change(tx: Transaction) -> Stored:
         known = await _find(scope, batches, tx)
@@ -135,6 +144,8 @@ async def _checked(scope: Scope, batches: Batches, how: How, calls: Attempts) ->
             check_replay(drafts, at.stored)
             if len(at.stored) == len(drafts):
                 continue
+            if at.access is not None and not how.force:
+                raise locked(thread_id)
             if at.stored and at.stored[-1][2 + SEQ] != at.head_seq:
                 raise moved(at.head)
             rest[thread_id] = drafts[len(at.stored) :]
@@ -183,9 +194,13 @@ async def _insert(scope: Scope, chunk: Chunk, how: How, over: Transaction | Atte
 
 @dataclass(slots=True)
 class _Known:
-    """A thread that is there: its head, and what is stored of its batch."""
+    """A thread that is there: its head, and what is stored of its batch.
+
+    `access` is None where the thread is open.
+    """
 
     head_seq: int | None = None
+    access: str | None = None
     head: str | None = None
     stored: list[Row] = field(default_factory=list)
 
@@ -196,7 +211,7 @@ async def _find(scope: Scope, batches: Batches, tx: Transaction) -> dict[str, _K
     listed = list(chunks(batches))
     for chunk in listed:
         rows = await tx.fetch(scope.sql["bulk_lock"], *_named(scope), _ids(chunk))
-        known |= {thread_id: _Known(seq, head) for thread_id, seq, _, head in rows}
+        known |= {row[0]: _Known(row[1], row[2], row[4]) for row in rows}
     read: dict[str, int] = {}
     for chunk in listed:
         rows = await _on_chunk(scope, "bulk_find", chunk, over=tx)

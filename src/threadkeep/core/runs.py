@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from datetime import datetime
-from decimal import Decimal
 
 from threadkeep.core.attempts import Attempts
 from threadkeep.core.cursors import Found, Place, Stretch, check_order, read_page
 from threadkeep.core.drafts import FIRST, LAST
 from threadkeep.core.scope import Scope
 from threadkeep.core.threads import lock_if_any
+from threadkeep.core.totals import usage_of
 from threadkeep.values.errors import ConflictError, InvalidError, NotFoundError
 from threadkeep.values.ids import check_id
 from threadkeep.values.message import Status
@@ -157,7 +157,7 @@ async def usage(scope: Scope, thread_id: str) -> Usage:
     rows = await scope.on_thread("thread_usage", thread_id)
     if not rows:
         raise NotFoundError("thread", thread_id)
-    return _usage(rows[0])
+    return usage_of(rows[0])
 
 
 async def reap(ex: Executor, sql: Mapping[str, Statement]) -> int:
@@ -172,13 +172,8 @@ async def reap(ex: Executor, sql: Mapping[str, Statement]) -> int:
 
 def _run(thread_id: str, row: Row) -> Run:
     id_, status, started_at, ended_at, lease_until, exclusive, *used = row
-    return Run(id_, thread_id, status, started_at, ended_at, lease_until, exclusive, _usage(used))
+    return Run(id_, thread_id, status, started_at, ended_at, lease_until, exclusive, usage_of(used))
 
 
 def _place(run: Run) -> Place:
     return (run.started_at.isoformat(), run.id)
-
-
-def _usage(row: Row) -> Usage:
-    given, said, cached, reasoned, cost = row
-    return Usage(given, said, cached, reasoned, None if cost is None else Decimal(cost))

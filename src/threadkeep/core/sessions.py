@@ -126,7 +126,7 @@ async def archive(
     async def change(tx: Transaction) -> Session | None:
         rows = await _on_session(scope, "session_archive", session_id, over=tx)
         found = _session(rows[0]) if rows else None
-        if found is not None and thread not in (None, found.thread_id):
+        if found is not None and _elsewhere(found, thread):
             raise _other_thread(session_id)
         return found
 
@@ -207,7 +207,7 @@ async def _refusal(scope: Scope, session_id: str, thread: str | None, tx: Transa
     rows = await _on_session(scope, "session_get", session_id, over=tx)
     if not rows:
         return NotFoundError("session", session_id)
-    if thread not in (None, _session(rows[0]).thread_id):
+    if _elsewhere(_session(rows[0]), thread):
         return _other_thread(session_id)
     return _other_version(session_id)
 
@@ -258,6 +258,11 @@ def _session(row: Row) -> Session:
 
 def _place(session: Session) -> Place:
     return (session.created_at.isoformat(), session.id)
+
+
+def _elsewhere(session: Session, thread: str | None) -> bool:
+    """Whether a session has a thread, but not this one."""
+    return None not in (thread, session.thread_id) and thread != session.thread_id
 
 
 def _other_thread(session_id: str) -> ConflictError:

@@ -44,8 +44,9 @@ async def read(scope: Scope, thread_id: str, *, tree: bool) -> ToolMessages:
     for seq, anchor, id_, role, format_, created_at, payload, parent, parent_anchor in sorted(
         rows, key=lambda row: int(row[0])
     ):
-        if parent is not None:
-            below.setdefault(anchor, (parent, parent_anchor))
+        # What follows a deleted message hangs below one of its own stretch.
+        if parent is not None and parent < anchor:
+            below[anchor] = (parent, parent_anchor)
         if payload is not None:
             messages.append(Message(role, payload, format_, id_, created_at))
             # A path is one line: there all stand in one stretch.

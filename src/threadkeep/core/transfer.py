@@ -53,6 +53,8 @@ class Target:
 
     def id_of(self, said: Document) -> str:
         """The id that the thread gets; InvalidError for what goes against each other."""
+        if not isinstance(self.keep_ids, bool):
+            raise InvalidError("keep_ids", "must be a bool")
         if self.keep_ids and self.new is not None:
             raise InvalidError("new_id", "must not be given together with keep_ids")
         if self.keep_ids:
@@ -150,10 +152,13 @@ def _draft(drafting: Drafting, message: Message, place: int) -> Draft:
 
 def _columns(thread: Thread) -> tuple[object, ...]:
     """What the document says of the thread, as the statement takes it."""
+    reason = check_text("data.thread.access_reason", thread.access_reason)
+    if reason is not None and thread.access == "open":
+        raise InvalidError("data.thread.access_reason", "goes with locked and closed")
     return (
         thread.status,
         None if thread.access == "open" else thread.access,
-        check_text("data.thread.access_reason", thread.access_reason),
+        reason,
         jsontext.check_metadata(thread.metadata, "data.thread.metadata"),
         thread.external_id,
         check_time("data.thread.created_at", thread.created_at),

@@ -58,10 +58,11 @@ t AS (
 /*use append_rows*/;
 
 -- fragment: parent
--- The place of the parent, $11 message_id; one empty row where that is NULL.
+-- The place of the parent, $11 message_id, and the structure in which it stands there; one empty
+-- row where that is NULL.
 parent AS MATERIALIZED (
   SELECT p.* FROM g CROSS JOIN LATERAL (
-    SELECT m.seq, m.anchor, m.turn
+    SELECT m.seq, m.anchor, m.turn, t.structure
     FROM (/*use named_thread*/) t CROSS JOIN LATERAL (
       SELECT m.seq, m.anchor, m.turn FROM /*schema*/messages m
       WHERE m.owner_key = $1::bigint AND m.thread_key = t.thread_key
@@ -70,15 +71,16 @@ parent AS MATERIALIZED (
     ) m
   ) p
   UNION ALL
-  SELECT NULL, 1, 0 FROM g WHERE $11::text IS NULL AND g.owner IS NOT NULL
+  SELECT NULL, 1, 0, 0 FROM g WHERE $11::text IS NULL AND g.owner IS NOT NULL
 )
 
 -- name: append_under
 -- Stores a batch under a given message; as append_to_head otherwise. No row: no such thread or
--- message, the head is another one, or the thread is locked or closed.
+-- message, the head is another one, the thread is locked or closed, or messages were removed from it
+-- since its snapshot was taken. 23514: the thread itself was, so this one would be new.
 -- Parameters as in append_to_head, $11 message_id of the parent or NULL for a new root, $12 whether
 -- the parent must be the head. The proposed row carries the parent's place to DO UPDATE in its
--- head_seq, head_anchor, head_parent and turns.
+-- head_seq, head_anchor, head_parent, turns and structure.
 WITH g AS MATERIALIZED (
   SELECT set_config('threadkeep.owner', $1::bigint::text, true) AS owner
 ),
@@ -87,7 +89,7 @@ t AS (
   INSERT INTO /*schema*/threads AS t (
     owner_key, next_seq, head_seq, head_anchor, head_parent, structure, revision, message_count,
     created_at, updated_at, active_at, turns, owner_id, thread_id, user_id, status)
-  SELECT $1::bigint, $8::bigint + 1, $8::bigint, p.anchor, p.seq, 0, 0,
+  SELECT $1::bigint, $8::bigint + 1, $8::bigint, p.anchor, p.seq, p.structure, 0,
          $8::bigint, now(), now(), coalesce($5::timestamptz, now()),
          p.turn + $9::integer, $2::text, $3::text, $4::text, 'active'
   FROM parent p
@@ -103,6 +105,7 @@ t AS (
     updated_at = excluded.updated_at
   WHERE ($4::text IS NULL OR t.user_id = $4::text) AND (t.access IS NULL OR $10::boolean)
     AND (NOT $12::boolean OR t.head_seq IS NOT DISTINCT FROM excluded.head_parent)
+    AND ($11::text IS NULL OR t.structure = excluded.structure)
   RETURNING t.thread_key, t.next_seq - $8::bigint AS base, t.head_anchor,
             t.head_parent, t.turns - $9::integer AS turn, NULL::text AS run
 )
@@ -123,7 +126,7 @@ place AS (
     owner_key, next_seq, head_seq, head_anchor, head_parent, structure, revision, message_count,
     created_at, updated_at, active_at, turns, owner_id, thread_id, user_id, status, live_run,
     live_until)
-  SELECT $1::bigint, $8::bigint + 1, $8::bigint, p.anchor, p.seq, 0, 0,
+  SELECT $1::bigint, $8::bigint + 1, $8::bigint, p.anchor, p.seq, p.structure, 0,
          $8::bigint, now(), now(), coalesce($5::timestamptz, now()),
          p.turn + $9::integer, $2::text, $3::text, $4::text, 'active',
          CASE WHEN $16::boolean THEN $14::text END,
@@ -147,6 +150,7 @@ place AS (
     live_until = CASE WHEN $16::boolean THEN excluded.live_until ELSE t.live_until END
   WHERE ($4::text IS NULL OR t.user_id = $4::text) AND (t.access IS NULL OR $10::boolean)
     AND (NOT $12::boolean OR t.head_seq IS NOT DISTINCT FROM excluded.head_parent)
+    AND ($11::text IS NULL OR t.structure = excluded.structure)
     AND (NOT $16::boolean OR t.live_run = excluded.live_run
          OR $17::boolean AND (t.live_run IS NULL OR t.live_until <= excluded.updated_at))
   RETURNING t.thread_key, t.next_seq - $8::bigint AS base, t.head_anchor,

@@ -79,7 +79,7 @@ SELECT t.*, (
       AND m.seq BETWEEN t.head_seq AND t.head_seq
     ORDER BY m.seq LIMIT 1)
 FROM json_array_elements_text($4::text::json) AS n (thread_id) CROSS JOIN LATERAL (
-  SELECT t.thread_id, t.head_seq, t.thread_key FROM /*schema*/threads t
+  SELECT t.thread_id, t.head_seq, t.access, t.thread_key FROM /*schema*/threads t
   WHERE t.owner_key = $1::bigint AND t.owner_id = $2::text
     AND t.thread_id BETWEEN n.thread_id AND n.thread_id
     AND ($3::text IS NULL OR t.user_id = $3::text)

@@ -19,7 +19,8 @@ concat_ws(' ', pg_current_xact_id(), pg_current_wal_insert_lsn(), pg_last_wal_re
 -- another user's, of another thread, or of another version than $15.
 -- $1 owner_key, $2 owner_id, $3 session_id, $4 user_id or NULL, $5 thread_key or NULL, then flag and
 -- value of sdk_version, state, metadata and expires_at (a value is NULL where its flag is false),
--- $14 whether to archive it, $15 the version that it must have (NULL: any).
+-- $14 whether to archive it (one that is there keeps its version then), $15 the version that it must
+-- have (NULL: any).
 INSERT INTO /*schema*/sessions AS s (
   owner_key, thread_key, created_at, updated_at, archived_at, expires_at, owner_id, session_id,
   user_id, sdk_version, metadata, state)
@@ -40,7 +41,8 @@ ON CONFLICT (owner_key, owner_id, session_id) DO UPDATE SET
   expires_at = CASE WHEN $12::boolean OR s.expires_at <= excluded.updated_at
                     THEN excluded.expires_at ELSE s.expires_at END,
   user_id = coalesce(s.user_id, excluded.user_id),
-  sdk_version = CASE WHEN $6::boolean OR s.expires_at <= excluded.updated_at
+  sdk_version = CASE WHEN ($6::boolean AND NOT $14::boolean)
+                          OR s.expires_at <= excluded.updated_at
                      THEN excluded.sdk_version ELSE s.sdk_version END,
   metadata = CASE WHEN $10::boolean OR s.expires_at <= excluded.updated_at
                   THEN excluded.metadata ELSE s.metadata END,
@@ -143,13 +145,14 @@ RETURNING /*use transaction_mark*/;
 -- name: sessions_purge
 -- Deletes sessions that are past their end.
 -- $1 owner_key, $2 owner_id, $3 only what ended before this time (NULL: all), $4 user_id or NULL for
--- all users, $5 how many at the most.
-WITH ended AS (
+-- all users, $5 how many at the most. What is locked is being saved again, or purged, elsewhere.
+WITH ended AS MATERIALIZED (
   SELECT s.session_id FROM /*schema*/sessions s
   WHERE s.owner_key = $1::bigint AND s.owner_id IS NOT DISTINCT FROM $2::text
     AND s.expires_at <= now() AND ($3::timestamptz IS NULL OR s.expires_at < $3::timestamptz)
     AND ($4::text IS NULL OR s.user_id = $4::text)
   ORDER BY s.expires_at LIMIT $5::integer
+  FOR UPDATE SKIP LOCKED
 )
 DELETE FROM /*schema*/sessions s USING ended e
 WHERE s.owner_key = $1::bigint AND s.owner_id = $2::text AND s.session_id = e.session_id

@@ -174,6 +174,7 @@ async def test_send_finds_or_makes_the_thread(
     assert first.thread.id == second.thread.id
     assert (first.thread.user_id, first.thread.agent_id) == ("u", "helper")
     assert agent.last == ["Hello", "Yes.", "Still there?"]
+    assert "Yes." not in repr(first)
     assert (await manager.send("v", "Hello")).thread.id != first.thread.id
     await manager.threads.update(first.thread.id, access="closed")
     third = await manager.send("u", "And now?")

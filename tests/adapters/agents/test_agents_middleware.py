@@ -61,6 +61,10 @@ async def test_a_thread_is_made_with_the_id_that_was_asked_for(db: Database) -> 
     thread = await create_thread_repository(db).get_by_id("new")
     assert thread is not None
     assert (thread.user_id, thread.title, thread.agent_id) == ("u", "T2", "default")
+    with pytest.raises(InvalidError, match="agent_id"):
+        await middleware.ensure_thread("other", agent_id="")
+    with pytest.raises(InvalidError, match="default_agent_id"):
+        create_persistence_middleware(db, default_agent_id="")
     with pytest.raises(NotFoundError):
         await middleware.ensure_thread("mine", user_id="v")
     with pytest.raises(NotFoundError):

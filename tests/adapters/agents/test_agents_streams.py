@@ -25,9 +25,10 @@ from scripted import (
     statuses,
 )
 
-from threadkeep import NotFoundError
+from threadkeep import ConflictError, NotFoundError, UnavailableError
 from threadkeep.adapters.agents import Hooks, continue_thread, stream_continue_thread, with_storage
 from threadkeep.adapters.repositories import create_message_repository, create_thread_repository
+from threadkeep.store import Turn
 
 if TYPE_CHECKING:
     from threadkeep.adapters.repositories import Database
@@ -332,6 +333,103 @@ async def test_a_growing_answer_ends_once(db: Database, end: str) -> None:
     assert last.run is not None
 
 
+@pytest.mark.parametrize("save_every", [None, 0])
+@pytest.mark.parametrize(
+    "whole",
+    [
+        {"role": "assistant", "content": "Hello", "tool_calls": [CALL]},
+        {"role": "assistant", "content": "Hello", "tool_calls": [CALL], "id": "mine"},
+    ],
+)
+@pytest.mark.parametrize("how", ["in the hook", "in the write"])
+async def test_a_cancelled_completion_stays_whole(
+    db: Database, how: str, whole: dict[str, Any], save_every: float | None
+) -> None:
+    """A caller who goes while a message is stored leaves all of it, once, with its calls. [K6]"""
+    cancelled: list[bool] = []
+
+    async def before(thread_id: str, item: dict[str, Any]) -> None:
+        if item["content"] == "Hello" and not cancelled:
+            task = asyncio.current_task()
+            assert task is not None
+            cancelled.append(task.cancel())
+            if how == "in the hook":
+                await asyncio.sleep(0)
+
+    async def consume() -> None:
+        persistent = with_storage(
+            Streaming("He", "l", whole), db, hooks=Hooks(before_save=before), save_every=save_every
+        )
+        async for _ in persistent.stream("Q", thread_id="t"):
+            pass
+
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.create_task(consume())
+    _, last = await rows(db)
+    assert (last.content, last.tool_calls) == ("Hello", (CALL,))
+    assert (last.message_id == "mine") is ("id" in whole)
+    assert await statuses(db) == ["cancelled"]
+
+
+@pytest.mark.parametrize("save_every", [None, 0])
+async def test_an_answer_that_was_lost_on_its_way_is_stored_once(
+    db: Database, monkeypatch: pytest.MonkeyPatch, save_every: float | None
+) -> None:
+    """Where it is not known whether a message was stored, it is there whole, and once. [K6]"""
+    append = Turn.append
+
+    async def lost(self: Turn, items: Any, **more: Any) -> Any:
+        stored = await append(self, items, **more)
+        if stored[0].id == "mine":
+            monkeypatch.undo()
+            raise UnavailableError("the connection was lost")
+        return stored
+
+    monkeypatch.setattr(Turn, "append", lost)
+    whole = {"role": "assistant", "content": "Hello", "id": "mine"}
+    stream = with_storage(Streaming("He", "l", whole), db, save_every=save_every)
+    with pytest.raises(UnavailableError):
+        async for _ in stream.stream("Q", thread_id="t"):
+            pass
+    assert await said(db) == [("user", "Q"), ("assistant", "Hello")]
+
+
+@pytest.mark.parametrize("save_every", [None, 0])
+async def test_an_id_that_is_taken_is_another_message(
+    db: Database, save_every: float | None
+) -> None:
+    """An agent that uses an id again changes nothing there, and its words are kept. [K6]"""
+    old = {"role": "assistant", "content": "Old", "id": "mine"}
+    await with_storage(Scripted(old), db)("Q", thread_id="t")
+    agent = Streaming("He", "l", {"role": "assistant", "content": "Hello", "id": "mine"})
+    with pytest.raises(ConflictError):
+        async for _ in with_storage(agent, db, save_every=save_every).stream("R", thread_id="t"):
+            pass
+    assert await said(db) == [
+        *(("user", "Q"), ("assistant", "Old"), ("user", "R"), ("assistant", "Hel"))
+    ]
+    assert await statuses(db) == ["complete", "failed"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "It is 3.",
+        "It is 3. Yes.",
+        [{"type": "text", "text": "It is"}, {"type": "text", "text": "3."}],
+    ],
+)
+async def test_white_space_doubles_nothing(db: Database, content: Any) -> None:
+    """A message completes its words also where white space was trimmed or parts were joined. [K6]
+
+    A caller gets all words too, as the message has them.
+    """
+    chunks = ("\n", "It is", " 3.", " ", {"role": "assistant", "content": content})
+    answer = await with_storage(Streaming(*chunks), db)("Q", thread_id="t")
+    assert await said(db) == [("user", "Q"), ("assistant", content)]
+    assert answer == (await rows(db))[-1].text
+
+
 async def test_hooks_see_the_end_of_a_stream(db: Database) -> None:
     """A stream is told of when it has ended, once, with its status. [K10]"""
     told: list[Any] = []
@@ -388,9 +486,11 @@ async def test_nothing_said_is_lost_or_doubled(
     except RuntimeError:
         assert fails
     stored = [row for row in await rows(db, thread) if row.role == "assistant"]
-    said_words = "".join(row.text for row in stored)
-    # A message that begins with the words before it completes them.
-    assert said_words == "".join(consumed)
+    said_words, heard = "".join(row.text for row in stored), "".join(consumed)
+    if not {"CALL", "MESSAGE"} & set(chunks):
+        assert said_words == heard
+    # A message that begins with the words before it completes them, white space aside.
+    assert "".join(said_words.split()) == "".join(heard.split())
     assert all(row.status != "running" for row in stored)
     [status] = await statuses(db, thread) or ["none"]
     assert status in ("complete", "failed", "cancelled", "none")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from copy import deepcopy
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -124,6 +125,22 @@ async def test_what_agents_answer_is_understood(db: Database, answer: Any, store
         stored = [("assistant", None), ("tool", "3"), ("assistant", "It is 3.")]
     assert await with_storage(Scripted(answer), db)("Q", thread_id="t") is answer
     assert await said(db) == [("user", "Q"), *stored]
+
+
+async def test_an_agents_own_instructions_double_nothing(db: Database) -> None:
+    """An agent that puts a system message first and gives all back has its answer stored. [K4]"""
+
+    async def agent(messages: list[Any]) -> list[Any]:
+        return [{"role": "system", "content": "S"}, *messages, ASKS, TOLD, SAYS]
+
+    persistent = with_storage(agent, db)
+    for _ in range(2):
+        await persistent("Q", thread_id="t")
+    answer = [("assistant", None), ("tool", "3"), ("assistant", "It is 3.")]
+    assert await said(db) == [("user", "Q"), *answer] * 2
+    shorter = Scripted([{"role": "system", "content": "S"}, SAYS])
+    await with_storage(shorter, db)("Q", thread_id="u")
+    assert await said(db, "u") == [("user", "Q"), ("system", "S"), ("assistant", "It is 3.")]
 
 
 async def test_an_answer_that_is_none_fails_the_run(db: Database) -> None:
@@ -249,6 +266,9 @@ async def test_a_streaming_agent_can_be_called(db: Database) -> None:
     assert await with_storage(Streaming("Hel", "lo"), db).run("Q", thread_id="t") == "Hello"
     messages = Streaming("It ", ASKS, TOLD, "It is", SAYS)
     assert await with_storage(messages, db)("Q", thread_id="m") == "It It is 3."
+    assert await with_storage(Streaming(SAYS), db)("Q", thread_id="n") == "It is 3."
+    silent = with_storage(Streaming("It is", SAYS, " Yes."), db, auto_save=False)
+    assert await silent("Q", thread_id="n") == "It is 3. Yes."
     whole = with_storage(Scripted(SAYS), db).stream("Q", thread_id="t")
     assert [chunk async for chunk in whole] == [SAYS]
     assert [content for _, content in await said(db)] == [
@@ -332,6 +352,32 @@ async def test_hooks_see_each_save(db: Database) -> None:
     assert await statuses(db) == ["complete", "failed"]
 
 
+async def test_a_hook_changes_what_it_returns_only(db: Database) -> None:
+    """What a hook does to the item that it gets changes neither the save nor the answer. [K10]"""
+
+    def before(thread_id: str, item: dict[str, Any]) -> None:
+        for call in item.pop("tool_calls", ()):
+            call["function"]["arguments"] = "gone"
+        item["content"] = "gone"
+
+    answer = {"role": "assistant", "content": "A", "tool_calls": [deepcopy(CALL)]}
+    persistent = with_storage(Scripted(answer), db, hooks=Hooks(before_save=before))
+    assert await persistent("Q", thread_id="t") is answer
+    assert answer == {"role": "assistant", "content": "A", "tool_calls": [CALL]}
+    asked, says = await rows(db)
+    assert (asked.content, says.content, says.tool_calls) == ("Q", "A", (CALL,))
+
+
+async def test_a_question_that_is_none_makes_no_thread(db: Database) -> None:
+    """Also where the agent has an id: nothing is written before the question was looked at. [K4]"""
+    persistent = with_storage(Scripted(), db, agent_id="x")
+    twice = [{"role": "user", "content": "Q", "id": "q"}] * 2
+    for wrong in ({"role": "user", "content": object()}, twice):
+        with pytest.raises(InvalidError):
+            await persistent(wrong, thread_id="t")
+    assert await create_thread_repository(db).get_by_id("t") is None
+
+
 async def test_a_raising_hook_loses_nothing(db: Database, caplog: pytest.LogCaptureFixture) -> None:
     """What the hook after a save raises is logged by its class, and all is saved. [K10]"""
 
@@ -350,9 +396,16 @@ async def test_a_raising_hook_loses_nothing(db: Database, caplog: pytest.LogCapt
 def test_bad_options_are_refused(db: Database) -> None:
     """Options and agents that are none are refused when they are given."""
     maker: Any = with_storage
-    for wrong in ({"max_history": -1}, {"max_history": 1000}, {"auto_save": "yes"}):
-        with pytest.raises(InvalidError):
-            maker(Scripted(), db, **wrong)
+    options: list[tuple[str, Any]] = [
+        *(("max_history", -1), ("max_history", 1000), ("auto_save", "yes"), ("exclusive", 1)),
+        *(("heal", "often"), ("hooks", None), ("text_of", "text"), ("message_of", 7)),
+        *(("save_every", -1), ("save_every", "5"), ("save_every", float("nan"))),
+        *(("agent_id", ""), ("agent_id", 7)),
+    ]
+    for name, wrong in options:
+        with pytest.raises(InvalidError) as raised:
+            maker(Scripted(), db, **{name: wrong})
+        assert raised.value.field == name
     with pytest.raises(TypeError):
         maker(Scripted(), db, unknown=1)
     with pytest.raises(InvalidError):

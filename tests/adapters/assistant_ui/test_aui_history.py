@@ -158,6 +158,19 @@ async def test_an_update_that_changes_nothing_writes_nothing(chat: Owner) -> Non
     assert await chat.threads.get("t") == before
 
 
+async def test_an_update_keeps_metadata_of_the_app(chat: Owner) -> None:
+    """A runConfig is one member of a message's metadata, and replaced as a whole."""
+    history = ThreadHistory(chat, "t")
+    message = thread_message("u")
+    await history.append(entry(message, None, runConfig={"custom": {"a": 1}}))
+    await chat.messages.update("t", "u", metadata={"mine": 1})
+    for text, config in (("new", {"custom": {"b": 2}}), ("newer", None)):
+        more = {} if config is None else {"runConfig": config}
+        await history.update(entry(thread_message("u", text=text), None, **more))
+        stored = await chat.messages.get("t", "u")
+        assert stored.metadata == {"mine": 1, "runConfig": {"custom": {"b": 2}}}
+
+
 async def test_deleted_messages_leave_their_children(chat: Owner) -> None:
     """Children go to the parent; what is not there is deleted as well. [C7, seed 000 defect 8]"""
     history = ThreadHistory(chat, "t")
@@ -176,6 +189,36 @@ async def test_the_head_is_a_leaf(chat: Owner) -> None:
     assert (await history.load())["headId"] == "u2"
     await history.set_head("u1")
     assert (await history.load())["headId"] == "u3"
+
+
+async def test_the_head_is_a_leaf_of_what_is_shown(chat: Owner) -> None:
+    """Also where the newest message is none: a result that nothing has called for."""
+    history = ThreadHistory(chat, "t")
+    await history.append(entry(thread_message("u"), None))
+    await history.append(entry(thread_message("a", "assistant"), "u"))
+    stray = {"type": "function_call_output", "call_id": "c", "output": "x"}
+    await chat.messages.append("t", stray, dialect="openai-responses", parent="u")
+    loaded = await history.load()
+    assert (ids_of(loaded), loaded["headId"]) == ([("u", None), ("a", "u")], "a")
+
+
+async def test_a_result_before_its_call_takes_no_id_from_another(chat: Owner) -> None:
+    """An item is known by the newest of its messages."""
+    question = {
+        "kind": "request",
+        "parts": [
+            {"part_kind": "tool-return", "tool_name": "f", "content": "1", "tool_call_id": "c"},
+            {"part_kind": "user-prompt", "content": "hi"},
+        ],
+    }
+    function = {"name": "f", "arguments": "{}"}
+    call = {"id": "c", "type": "function", "function": function}
+    answer = {"role": "assistant", "content": None, "tool_calls": [call]}
+    [asked] = await chat.messages.append("t", question, dialect="pydantic-ai")
+    [said] = await chat.messages.append("t", answer, dialect="openai-chat")
+    loaded = await ThreadHistory(chat, "t").with_format("ai-sdk/v6").load()
+    assert ids_of(loaded) == [(asked.id, None), (said.id, asked.id)]
+    assert loaded["headId"] == said.id
 
 
 async def test_what_is_no_item_is_refused_before_anything_is_written(chat: Owner) -> None:
@@ -268,6 +311,50 @@ async def test_messages_of_other_formats_are_shown(chat: Owner) -> None:
     assert kinds == ["tool-call", "text"]
     [said] = genuine([loaded])
     assert said["shown"] == [stored[0].id, other]
+
+
+async def test_branches_of_several_formats_keep_their_order(chat: Owner) -> None:
+    """Siblings stand as they were written, whichever of them leads to the newest leaf."""
+    history = ThreadHistory(chat, "t")
+    await history.append(entry(thread_message("u"), None))
+    for answer in ("a", "b"):
+        await history.append(entry(thread_message(answer, "assistant"), "u"))
+    await history.append(entry(thread_message("v"), "a"))
+    await chat.messages.append("t", Message.assistant("typed", id="c"), parent="v")
+    assert ids_of(await history.load()) == [
+        *[("u", None), ("a", "u"), ("b", "u"), ("v", "a"), ("c", "v")]
+    ]
+
+
+async def test_a_message_that_becomes_several_has_an_id_for_each(chat: Owner) -> None:
+    """The last of them has its own, under which a client stores what comes next."""
+    request = {
+        "kind": "request",
+        "parts": [
+            {"part_kind": "system-prompt", "content": "be brief"},
+            {"part_kind": "user-prompt", "content": "hi"},
+        ],
+    }
+    answer = {"kind": "response", "parts": [{"part_kind": "text", "content": "yo"}]}
+    stored = await chat.messages.append("t", [request, answer], dialect="pydantic-ai")
+    asked, said = (str(message.id) for message in stored)
+    history = ThreadHistory(chat, "t")
+    for reader in (history, history.with_format("ai-sdk/v6")):
+        loaded = await reader.load()
+        assert ids_of(loaded) == [(f"{asked}-0", None), (asked, f"{asked}-0"), (said, asked)]
+        assert loaded["headId"] == said
+        roles = [item["message"]["role"] for item in loaded["messages"]]
+        assert roles == ["system", "user", "assistant"]
+
+
+async def test_a_message_is_known_by_the_id_of_its_row(chat: Owner) -> None:
+    """Another id in its content would leave its children without a parent."""
+    for format, member in (("aui/v0", "content"), ("ai-sdk/v6", "parts")):
+        text = json.dumps({"id": "other", "role": "user", member: []})
+        await chat.messages.append(format, Message("user", text, format, id="row"))
+        history = ThreadHistory(chat, format)
+        reader = history if format == "aui/v0" else history.with_format(format)
+        assert ids_of(await reader.load()) == [("row", None)]
 
 
 async def test_rows_of_other_libraries_are_kept_untouched(chat: Owner) -> None:
@@ -458,9 +545,23 @@ async def test_a_title_set_meanwhile_stays(chat: Owner) -> None:
         await listing.delete("t")
         await listing.initialize("t")
         given = [thread_message("u1", text="not stored yet")]
-        assert [piece async for piece in listing.generate_title("t", given)] == ["Made up"]
+        assert [piece async for piece in listing.generate_title("t", given)] == [title]
         assert (await listing.fetch("t"))["title"] == title
         meanwhile.clear()
+
+
+async def test_a_title_is_given_as_it_was_saved(chat: Owner) -> None:
+    """In one line and cut short; one without a letter is none."""
+
+    async def make(messages: Sequence[Message]) -> str:
+        return made.pop()
+
+    listing = ThreadList(chat, generate_title=make)
+    await listing.initialize("t")
+    made = ["so  long\n" * 99, " \n"]
+    for saved in ([], [("so long " * 99)[:255]]):
+        assert [piece async for piece in listing.generate_title("t", [])] == saved
+        assert (await listing.fetch("t")).get("title") == (saved[0] if saved else None)
 
 
 async def test_a_title_that_breaks_off_is_not_saved(chat: Owner) -> None:

@@ -122,6 +122,7 @@ async def test_tool_calls_and_names_are_lossless(
         ({"role": "user", "tool_calls": [CALL]}, "tool_calls"),
         ({"role": "assistant", "tool_calls": [{"id": "x"}]}, "tool_calls"),
         ({"role": "assistant", "tool_calls": ["x"]}, "tool_calls"),
+        ({"role": "assistant", "tool_calls": 7}, "tool_calls"),
         ({"role": "tool", "content": "x"}, "tool_call_id"),
         ({"role": "user", "content": "x", "tool_call_id": "c"}, "tool_call_id"),
         ({"role": "user", "content": "x", "name": 7}, "name"),

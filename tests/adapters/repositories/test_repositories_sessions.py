@@ -34,7 +34,7 @@ async def test_a_session_is_made_and_found(sessions: SessionRepository) -> None:
     assert await sessions.get_by_id("s") == made
     with pytest.raises(ConflictError):
         await sessions.create(user_id="u", id="s")
-    with pytest.raises((ConflictError, NotFoundError)):
+    with pytest.raises(NotFoundError):
         await sessions.create(user_id="v", id="s")
     nobody: Any = None
     with pytest.raises(InvalidError):
@@ -79,6 +79,10 @@ async def test_a_session_is_prolonged_and_deleted(sessions: SessionRepository) -
     other = await sessions.create(user_id="u")
     with pytest.raises(InvalidError):
         await sessions.update(other.id, metadata={}, replace_metadata={})
+    for wrong in (None, [1], "x"):
+        bad: Any = wrong
+        with pytest.raises(InvalidError, match="metadata"):
+            await sessions.update(other.id, metadata=bad)
 
 
 async def test_sessions_are_their_users(db: Database, sessions: SessionRepository) -> None:

@@ -122,6 +122,16 @@ async def test_metadata_is_merged_or_replaced(threads: ThreadRepository) -> None
         assert found.metadata is not None or empty is None
     with pytest.raises(InvalidError):
         await threads.update(made.id, metadata={}, replace_metadata={})
+    for wrong in ("x", [1]):
+        bad: Any = wrong
+        agents: list[dict[str, Any]] = [{}, {"agent_id": "a"}]
+        for agent in agents:
+            with pytest.raises(InvalidError, match="metadata"):
+                await threads.create(user_id="u", metadata=bad, **agent)
+            with pytest.raises(InvalidError, match="metadata"):
+                await threads.update(made.id, metadata=bad, **agent)
+            with pytest.raises(InvalidError, match="metadata"):
+                await threads.update(made.id, replace_metadata=bad, **agent)
 
 
 async def test_the_agent_survives_a_replacement(threads: ThreadRepository) -> None:

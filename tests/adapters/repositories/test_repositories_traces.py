@@ -107,6 +107,33 @@ async def test_bad_token_usage_is_refused(traces: TraceRepository) -> None:
     assert found.token_usage is None
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"token_usage": 7},
+        {"duration_ms": -1},
+        {"ended_at": datetime(2024, 1, 1)},  # noqa: DTZ001
+        {"output": object()},
+        {"error": 7},
+    ],
+)
+async def test_a_bad_end_is_refused_before_the_start(traces: TraceRepository, wrong: Any) -> None:
+    """A trace that is made whole is made with an end that is right, or not at all. [M1]"""
+    with pytest.raises(InvalidError):
+        await traces.create(name="x", id="x", **wrong)
+    assert await traces.get_by_id("x") is None
+
+
+async def test_bad_metadata_is_refused(traces: TraceRepository) -> None:
+    """Also beside usage that has members of its own. [M1]"""
+    begun = await traces.start(name="x")
+    for wrong in (None, ["a"], "x"):
+        bad: Any = wrong
+        for usage in (None, {"toolTokens": 1}):
+            with pytest.raises(InvalidError, match="metadata"):
+                await traces.end(begun.id, metadata=bad, token_usage=usage)
+
+
 async def test_a_tree_is_read_at_once(traces: TraceRepository) -> None:
     """Five levels, parents first, and its roots and children by themselves. [M2]"""
     parent, root = None, ""
@@ -161,6 +188,16 @@ async def test_traces_are_found_by_what_they_are(traces: TraceRepository) -> Non
     assert await names(limit=2, offset=3) == "34"
     assert await names(limit=None, offset=3) == "345"
     assert await names(limit=0) == await names(limit=0, offset=2) == ""
+    assert await names(offset=6) == await names(limit=None, offset=7) == ""
+    bounds: list[dict[str, Any]] = [
+        *({"offset": -1}, {"offset": -1, "limit": None}, {"offset": True}, {"offset": "1"}),
+        *({"limit": 1001, "offset": 1}, {"limit": -1, "offset": 1}),
+    ]
+    for bad in bounds:
+        with pytest.raises(InvalidError):
+            await traces.list(**bad)
+    second = await traces.list(limit=2, offset=2)
+    assert [row.name for row in await traces.list(cursor=second.next)] == ["n1", "n0"]
     assert [row.name for row in await traces.list_by_thread("t")] == ["n3", "n2", "n1", "n0"]
     later = AT + timedelta(seconds=4)
     assert len(await traces.find_by_time_range(AT, later)) == 4

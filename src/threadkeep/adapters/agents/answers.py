@@ -32,7 +32,8 @@ def answer_of(answer: Any, received: Sequence[Item]) -> list[Item]:
     """The messages that an agent's answer says, in order.
 
     A text is an assistant's message. A message, as a mapping or an object, is itself; a list of
-    messages is all of them, without those that the agent was given and that stand at its beginning.
+    messages is all of them, without those that the agent was given and that stand at its beginning,
+    and without instructions of its own before these.
     Anything else is asked for `messages` and for `content`, which is the last message where the
     messages do not end with it; a completion of Chat Completions has one in its `choices`. None
     says nothing. InvalidError for what has none of these.
@@ -98,13 +99,22 @@ def chunk_message(chunk: Any) -> Mapping[str, Any] | None:
 
 
 def completes(item: Mapping[str, Any], text: str) -> bool:
-    """Whether a message says what the text said before it, and maybe more."""
-    return item.get("role") == "assistant" and text_of(item.get("content")).startswith(text)
+    """Whether a message says what the text said before it, and maybe more.
+
+    White space aside: some clients trim it, and parts are joined in more than one way.
+    """
+    whole, said = ("".join(one.split()) for one in (text_of(item.get("content")), text))
+    return item.get("role") == "assistant" and whole.startswith(said)
 
 
 def _fresh(items: list[Item], received: Sequence[Item]) -> list[Item]:
-    count = len(received)
-    return items[count:] if count and items[:count] == list(received) else items
+    known, count = list(received), len(received)
+    for place, item in enumerate(items):
+        if items[place : place + count] == known:
+            return items[place + count :]
+        if item.get("role") not in ("system", "developer"):
+            break
+    return items
 
 
 def _says(item: Item, content: str) -> bool:

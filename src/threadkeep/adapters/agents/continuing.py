@@ -48,7 +48,8 @@ def stream_continue_thread(
     generator is thrown away. Words are read from a str, from `{"type": "content", "delta": ...}`,
     from the AI SDK's `text-delta` and from chunks of Chat Completions. A chunk that is a message,
     or has one as its `message`, is stored whole and in its place; one that begins with the words
-    before it completes them. Other chunks are not stored; `text_of` and `message_of` read more.
+    before it, white space aside, completes them. Other chunks are not stored; `text_of` and
+    `message_of` read more.
     """
     return _exchange(agent, thread_id, database, new_message, user_id, given, options).stream()
 

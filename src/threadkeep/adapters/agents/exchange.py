@@ -15,7 +15,7 @@ from threadkeep.adapters.agents.recording import Recorder
 from threadkeep.adapters.repositories import Database
 from threadkeep.adapters.repositories.items import DIALECT, Item, message_of
 from threadkeep.adapters.repositories.records import AGENT
-from threadkeep.dialects.healing import Policy
+from threadkeep.dialects.healing import Policy, check_policy
 from threadkeep.store import Owner
 from threadkeep.values.errors import InvalidError
 from threadkeep.values.ids import check_id
@@ -46,6 +46,17 @@ class Ways:
         for name in ("auto_save", "auto_load_history", "exclusive"):
             if not isinstance(getattr(self, name), bool):
                 raise InvalidError(name, "must be a bool")
+        for name in ("text_of", "message_of"):
+            if getattr(self, name) is not None and not callable(getattr(self, name)):
+                raise InvalidError(name, "must be callable, or None")
+        if not isinstance(self.hooks, Hooks):
+            raise InvalidError("hooks", "must be Hooks")
+        check_policy(self.heal)
+        seconds = self.save_every
+        if seconds is None:
+            return
+        if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not seconds >= 0:
+            raise InvalidError("save_every", "must be a number of seconds, at least 0, or None")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +71,12 @@ class Exchange:
     agent: Any
     database: Database
     thread_id: str
-    question: Any
+    question: Any = field(repr=False)
     ways: Ways
     user_id: str | None = None
     agent_id: str | None = None
     known: bool = False
-    given: dict[str, Any] = field(default_factory=dict)
+    given: dict[str, Any] = field(default_factory=dict, repr=False)
 
     async def run(self) -> Any:
         """Ask, save, and return what the agent returned; of a stream all its words."""
@@ -112,11 +123,12 @@ class Exchange:
         if not ways.auto_save:
             yield self._recorder(), [*await self._history(chat), *asked]
             return
+        drafts = [message_of(await ways.hooks.before(self.thread_id, item)) for item in asked]
+        begun = chat.turn(self.thread_id, drafts, exclusive=ways.exclusive)
         if self.agent_id is not None and not self.known:
             metadata = {AGENT: self.agent_id}
             await chat.threads.create(self.thread_id, metadata=metadata, exist_ok=True)
-        drafts = [message_of(await ways.hooks.before(self.thread_id, item)) for item in asked]
-        async with chat.turn(self.thread_id, drafts, exclusive=ways.exclusive) as turn:
+        async with begun as turn:
             recorder = self._recorder()
             recorder.turn, recorder.messages = turn, chat.messages
             try:

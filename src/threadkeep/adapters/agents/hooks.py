@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,12 +36,12 @@ class Hooks:
 
     async def before(self, thread_id: str, item: Mapping[str, Json]) -> dict[str, Any]:
         """The item that is to be stored."""
-        given = dict(item)
         if self.before_save is None:
-            return given
-        changed = await settled(self.before_save(thread_id, given))
+            return dict(item)
+        # A copy: what the hook does to it is not done to what the agent said.
+        changed = await settled(self.before_save(thread_id, deepcopy(dict(item))))
         if changed is None:
-            return given
+            return dict(item)
         if not isinstance(changed, Mapping):
             raise InvalidError("before_save", "must return a message or None")
         return dict(changed)

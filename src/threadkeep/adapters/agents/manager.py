@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Unpack
 
 from threadkeep.adapters.agents.calling import check_agent
@@ -17,6 +17,7 @@ from threadkeep.adapters.repositories.messages import create_message_repository
 from threadkeep.adapters.repositories.threads import check_database, create_thread_repository
 from threadkeep.dialects.healing import Policy
 from threadkeep.values.errors import NotFoundError
+from threadkeep.values.ids import check_id
 from threadkeep.values.parts import Json
 from threadkeep.values.unset import UNSET, Unset
 
@@ -26,7 +27,7 @@ class Sent:
     """What `send` did: the thread that it went to, and what the agent returned."""
 
     thread: ThreadRecord
-    answer: Any
+    answer: Any = field(repr=False)
 
 
 class ThreadManager:
@@ -45,7 +46,7 @@ class ThreadManager:
         self.agent = agent
         self.threads = create_thread_repository(database)
         self.messages = create_message_repository(database)
-        self._agent_id = agent_id
+        self._agent_id = None if agent_id is None else check_id("agent_id", agent_id)
         self._ways = Ways(**options)
 
     async def create_thread(

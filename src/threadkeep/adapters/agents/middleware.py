@@ -21,6 +21,7 @@ from threadkeep.adapters.repositories import (
 )
 from threadkeep.adapters.repositories.items import message_of
 from threadkeep.values.errors import ConflictError, InvalidError, NotFoundError
+from threadkeep.values.ids import check_id
 from threadkeep.values.parts import Json
 
 AfterTrace = Callable[[TraceRecord], Any]
@@ -50,7 +51,7 @@ class PersistenceMiddleware:
         self.traces: TraceRepository = create_trace_repository(database)
         self.database = database
         self._creates = auto_create_thread
-        self._agent_id = default_agent_id
+        self._agent_id = check_id("default_agent_id", default_agent_id)
         self._persists = (persist_messages, persist_traces)
         self._told = (on_message_persisted, on_trace_persisted)
 
@@ -68,7 +69,10 @@ class PersistenceMiddleware:
         """
         try:
             await self.threads.create(
-                id=thread_id, user_id=user_id, title=title, agent_id=agent_id or self._agent_id
+                id=thread_id,
+                user_id=user_id,
+                title=title,
+                agent_id=self._agent_id if agent_id is None else agent_id,
             )
         except ConflictError as error:
             if error.reason != "exists":

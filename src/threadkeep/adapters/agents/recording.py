@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
@@ -19,7 +21,7 @@ from threadkeep.adapters.agents.hooks import Hooks
 from threadkeep.adapters.repositories import MessageRecord
 from threadkeep.adapters.repositories.items import id_of, message_of, text_of
 from threadkeep.store import Messages, Turn
-from threadkeep.values.errors import NotFoundError, ThreadkeepError
+from threadkeep.values.errors import NotFoundError, ThreadkeepError, UnavailableError
 from threadkeep.values.ids import new_id
 from threadkeep.values.message import Message, Status
 
@@ -40,30 +42,27 @@ class Recorder:
     save_every: float | None = None
     messages: Messages | None = None
     turn: Turn | None = None
-    said: str = ""
-    _all: list[str] = field(default_factory=list)
+    said: str = field(default="", repr=False)
+    _before: list[str] = field(default_factory=list, repr=False)
     _draft: str | None = None
     _due: float | None = None
+    _pending: tuple[Mapping[str, Any], Status] | None = field(default=None, repr=False)
 
     @property
     def text(self) -> str:
         """All words of the stream so far."""
-        return "".join(self._all)
+        return "".join(self._before) + self.said
 
     async def take(self, chunk: Any) -> None:
         """Take what a chunk of a stream says."""
         item = None if self.message_of is None else self.message_of(chunk)
         item = chunk_message(chunk) if item is None else item
         if item is not None:
-            if item.get("role") == "assistant":
-                known = len(self.said) if completes(item, self.said) else 0
-                self._all.append(text_of(item.get("content"))[known:])
             await self.add([item])
             return
         words = (chunk_text if self.text_of is None else self.text_of)(chunk)
         if words:
             self.said += words
-            self._all.append(words)
             await self._keep()
 
     async def add(self, items: Sequence[Mapping[str, Any]]) -> None:
@@ -78,10 +77,13 @@ class Recorder:
             thread_id = self.turn.thread_id
             drafts = [message_of(await self.hooks.before(thread_id, item)) for item in rest]
             await self.told(await self.turn.append(drafts))
+        self._before += map(_words, rest)
 
     async def end(self, status: Status) -> None:
         """Store the words that no message has completed."""
-        if self.said:
+        if self._pending is not None:
+            await self._write(*self._pending)
+        elif self.said:
             await self._write({"role": "assistant", "content": self.said}, status)
 
     async def fail(self, status: Status) -> None:
@@ -114,8 +116,14 @@ class Recorder:
 
     async def _write(self, item: Mapping[str, Any], status: Status) -> None:
         """Store the message that the words have become."""
-        stored = await self._put(item, status)
-        self.said, self._draft, self._due = "", None, None
+        try:
+            stored = await self._put(item, status)
+        except (asyncio.CancelledError, UnavailableError):
+            # It may be stored, and then nothing else may be written in its place.
+            self._pending = item, status
+            raise
+        self._before.append(_words(item))
+        self.said, self._draft, self._due, self._pending = "", None, None, None
         await self.told(stored)
 
     async def _put(self, item: Mapping[str, Any], status: Status) -> list[Message]:
@@ -123,20 +131,23 @@ class Recorder:
             return []
         thread_id, draft = self.turn.thread_id, self._draft
         made = message_of(await self.hooks.before(thread_id, item), status=status)
-        own = id_of(made)
-        if draft is None or own not in (None, draft):
-            self._draft = own or new_id()
-            stored = await self.turn.append(_named(made, self._draft))
+        if id_of(made) not in (None, draft):
+            # It has an id of its own, so it cannot be written in the place of the draft; and what
+            # has that id already is not this answer's to change.
+            stored = await self.turn.append(made)
             if draft is not None:
-                # It has an id of its own, so it cannot be written in the place of the draft.
                 await self.messages.delete(thread_id, draft)
             return stored
-        try:
+        if draft is not None:
             # One that was deleted meanwhile has no place below itself, so it stays deleted.
-            return [await self.messages.update(thread_id, draft, made, parent=draft)]
-        except NotFoundError:
-            self._draft = new_id()
-            return await self.turn.append(_named(made, self._draft))
+            with suppress(NotFoundError):
+                return [await self.messages.update(thread_id, draft, made, parent=draft)]
+        self._draft = new_id()
+        return await self.turn.append(_named(made, self._draft))
+
+
+def _words(item: Mapping[str, Any]) -> str:
+    return text_of(item.get("content")) if item.get("role") == "assistant" else ""
 
 
 def _named(message: Message, id: str) -> Message:

@@ -12,6 +12,7 @@ from threadkeep.adapters.agents.hooks import Hooks
 from threadkeep.adapters.repositories import Database
 from threadkeep.adapters.repositories.threads import check_database
 from threadkeep.dialects.healing import Policy
+from threadkeep.values.ids import check_id
 
 
 class Options(TypedDict, total=False):
@@ -38,7 +39,7 @@ class PersistentAgent:
         self.agent = agent
         self.database = check_database(database)
         self._ways = ways
-        self._agent_id = agent_id
+        self._agent_id = None if agent_id is None else check_id("agent_id", agent_id)
 
     async def run(
         self, message: Any, *, thread_id: str, user_id: str | None = None, **given: Any
@@ -90,7 +91,8 @@ def with_storage(
     `agent` is an async callable `agent(messages, **given)`, an async generator function, or an
     object with `run`, `stream` or both. It gets messages of Chat Completions, the history first,
     and answers with a str, a message, a list of messages (calls, results and the final text in
-    their order), or an object with `messages` or `content`.
+    their order), or an object with `messages` or `content`. What it was given is not stored again
+    where its messages begin with that, or with instructions of its own and then that.
 
     `max_history` (50) newest messages from before the question are loaded, more where else a tool
     call were parted from its result; with `auto_load_history=False` none. With `auto_save=False`

@@ -93,7 +93,8 @@ class ThreadHistory:
 
 def _entry(node: Node) -> dict[str, Json]:
     item = node.item if isinstance(node.item, dict) else {}
-    message = thread_message(item, node.id, node.message.created_at)
+    # A client knows it by the id of its row, which others have as their parent.
+    message = thread_message({**item, "id": node.id}, node.id, node.message.created_at)
     return {"message": message, "parentId": node.parent_id, **config_of(node.message)}
 
 

@@ -48,7 +48,7 @@ class _Plain:
         return content
 
     def decode(self, row: Mapping[str, Json]) -> Mapping[str, Json]:
-        message = {"id": row["id"], **object_of(row["content"])}
+        message = {**object_of(row["content"]), "id": row["id"]}
         return {"message": message, "parentId": row["parent_id"]}
 
     def get_id(self, message: Json) -> str:

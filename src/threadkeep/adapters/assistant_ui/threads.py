@@ -83,8 +83,9 @@ class ThreadList:
         """The title, piece by piece; it is saved before the stream ends.
 
         A thread that has a title streams it, and keeps it: also one that was set while the stream
-        ran. `messages`, ThreadMessages as JSON, stand for those that are not stored yet. A stream
-        that breaks off saves nothing. Without a `generate_title` of the app it is empty.
+        ran. A title that is made as a whole is told as it was saved, or the one that stayed.
+        `messages`, ThreadMessages as JSON, stand for those that are not stored yet. A stream that
+        breaks off saves nothing. Without a `generate_title` of the app it is empty.
         """
         thread = await self._chat.threads.get(remote_id)
         if thread.title is not None:
@@ -100,9 +101,9 @@ class ThreadList:
                 yield piece
         else:
             pieces.append(_text(await made))
-        await self._save(remote_id, " ".join("".join(pieces).split())[:_LONGEST])
-        if not isinstance(made, AsyncIterator):
-            yield pieces[0]
+        kept = await self._save(remote_id, " ".join("".join(pieces).split())[:_LONGEST])
+        if kept and not isinstance(made, AsyncIterator):
+            yield kept
 
     async def _known(
         self, remote_id: str, messages: Sequence[Mapping[str, Json]] | None
@@ -113,18 +114,20 @@ class ThreadList:
         known = [(message, find(message.format)) for message in window]
         return [made for m, dialect in known if dialect for made in dialect.load([m.payload])]
 
-    async def _save(self, remote_id: str, title: str) -> None:
+    async def _save(self, remote_id: str, title: str) -> str:
+        """Save the title, unless the thread has one by now; which one it has."""
         while title:
             thread = await self._chat.threads.get(remote_id)
             if thread.title is not None:
-                return
+                return thread.title
             try:
                 await self._chat.threads.update(
                     remote_id, title=title, expected_revision=thread.revision
                 )
             except ConflictError:  # something of the thread was changed meanwhile
                 continue
-            return
+            break
+        return title
 
 
 def _text(piece: object) -> str:

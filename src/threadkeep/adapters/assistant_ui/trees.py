@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from threadkeep.dialects import find
@@ -12,6 +13,9 @@ from threadkeep.values.converted import Loss
 from threadkeep.values.errors import InvalidError, NotFoundError
 from threadkeep.values.message import Message
 from threadkeep.values.parts import Json
+
+_Sources = tuple[str | None, ...]
+_Key = tuple[_Sources, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +62,11 @@ class _Family:
     def __init__(self, messages: Sequence[Message]) -> None:
         self.messages = messages
         self.by_id: Mapping[str, Message] = {_id(m): m for m in messages}
-        self.children: dict[str | None, list[str]] = {}
-        for message in messages:
-            self.children.setdefault(message.parent_id, []).append(_id(message))
+        self._parents = {message.parent_id for message in messages}
 
     def leaves(self) -> Iterator[str]:
         """The ids of those without a child, by seq."""
-        return (_id(m) for m in self.messages if _id(m) not in self.children)
+        return (_id(m) for m in self.messages if m.id not in self._parents)
 
     def path(self, leaf: str) -> list[Message]:
         """From the root to a message."""
@@ -74,19 +76,6 @@ class _Family:
             at = None if at.parent_id is None else self.by_id.get(at.parent_id)
         return path[::-1]
 
-    def newest_leaf(self, id: str) -> str:
-        """The newest leaf below a message, or the message itself."""
-        newest, waiting = id, [id]
-        while waiting:
-            below = self.children.get(waiting.pop(), [])
-            waiting += below
-            for child in below:
-                if child not in self.children and (
-                    newest in self.children or _seq(self, child) > _seq(self, newest)
-                ):
-                    newest = child
-        return newest
-
 
 def _nodes(family: _Family, dialect: str) -> tuple[Node, ...]:
     if all(message.format == dialect for message in family.messages):
@@ -95,19 +84,47 @@ def _nodes(family: _Family, dialect: str) -> tuple[Node, ...]:
         return _own(family, dialect)
     # Other formats may take several messages for what is one here, and which those are depends on
     # the branch: so each branch is converted by itself, and what they share comes once.
-    found: dict[tuple[tuple[str | None, ...], int], Node] = {}
+    found: dict[_Key, Node] = {}
+    ids: dict[_Key, str] = {}
+    taken: set[str] = set()
     for leaf in family.leaves():
         path = [m for m in family.path(leaf) if m.format == dialect or find(m.format)]
         made = convert(path, dialect)
+        keys = _keys(made.sources)
+        for at in reversed(range(len(keys))):
+            if keys[at] not in ids:
+                ids[keys[at]] = _free(_last(family, made.sources, at), taken, family)
+                taken.add(ids[keys[at]])
         parent: str | None = None
-        for at, (item, sources) in enumerate(zip(made, made.sources, strict=True)):
-            key = sources, made.sources[:at].count(sources)
+        for at, (item, key) in enumerate(zip(made, keys, strict=True)):
             if key not in found:
-                message = family.by_id[_last(made.sources, at)]
-                losses = tuple(loss for loss in made.losses if loss.message in sources)
-                found[key] = Node(_id(message), parent, item, message, losses)
+                message = family.by_id[_last(family, made.sources, at)]
+                losses = tuple(loss for loss in made.losses if loss.message in key[0])
+                found[key] = Node(ids[key], parent, item, message, losses)
             parent = found[key].id
-    return tuple(found.values())
+    # By seq, so that siblings keep their order; but an item may end behind the one that follows it.
+    order: dict[str | None, int] = {None: 0}
+    for node in found.values():
+        order[node.id] = max(node.message.seq or 0, order[node.parent_id])
+    return tuple(sorted(found.values(), key=lambda node: order[node.id]))
+
+
+def _keys(sources: Sequence[_Sources]) -> list[_Key]:
+    """What tells the items of a path from each other: one message may become several."""
+    seen: Counter[_Sources] = Counter()
+    keys = []
+    for one in sources:
+        keys.append((one, seen[one]))
+        seen[one] += 1
+    return keys
+
+
+def _free(id: str, taken: set[str], family: _Family) -> str:
+    """The id, or where another item has it one made of it, which no message has."""
+    free, n = id, 0
+    while free in taken or (n > 0 and free in family.by_id):
+        free, n = f"{id}-{n}", n + 1
+    return free
 
 
 def _own(family: _Family, dialect: str) -> tuple[Node, ...]:
@@ -123,22 +140,35 @@ def _own(family: _Family, dialect: str) -> tuple[Node, ...]:
     return tuple(nodes)
 
 
-def _last(sources: Sequence[tuple[str | None, ...]], at: int) -> str:
+def _last(family: _Family, sources: Sequence[_Sources], at: int) -> str:
     """The message whose id an item has: what is appended under the item goes under that message.
 
-    Where the end of a message is an item of its own, that one has its id.
+    Where a message is several items, the last one of its own has its id.
     """
     following = sources[at + 1] if at + 1 < len(sources) else ()
-    return str(next((s for s in reversed(sources[at]) if s not in following), sources[at][-1]))
+    own = [str(source) for source in sources[at] if source not in following]
+    return max(own or map(str, sources[at]), key=lambda source: _seq(family, source))
 
 
 def _head(family: _Family, nodes: Sequence[Node], head: str | None) -> str | None:
     shown = {node.id for node in nodes}
     if head is not None and head in family.by_id:
-        for message in reversed(family.path(family.newest_leaf(head))):
+        leaf = _newest_below(head, ((_id(m), m.parent_id) for m in family.messages))
+        for message in reversed(family.path(leaf)):
             if _id(message) in shown:
-                return message.id
+                # What stands below it in the store may be no item, and another branch of it one.
+                return _newest_below(_id(message), ((node.id, node.parent_id) for node in nodes))
     return nodes[-1].id if nodes else None
+
+
+def _newest_below(id: str, tree: Iterable[tuple[str, str | None]]) -> str:
+    """The last one below another, or that itself, of ids with their parents, which come first."""
+    below, newest = {id}, id
+    for one, parent in tree:
+        if parent in below:
+            below.add(one)
+            newest = one
+    return newest
 
 
 def _seq(family: _Family, id: str) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from threadkeep.store import Owner
 from threadkeep.values.errors import NotFoundError
 from threadkeep.values.message import Message
@@ -10,19 +12,22 @@ from threadkeep.values.message import Message
 async def upsert(chat: Owner, thread_id: str, message: Message, parent: str | None) -> None:
     """Rewrite the stored message of this id, or store it under its parent.
 
-    Nothing is written where content and metadata are stored like that already. The thread is made
-    if it is absent.
+    Its metadata goes into what the stored one has. Nothing is written where content and metadata
+    are stored like that already. The thread is made if it is absent.
     """
     id = str(message.id)
     try:
         there = await chat.messages.get(thread_id, id)
     except NotFoundError:
         there = None
-    if there is not None and (there.format, there.json) == (message.format, message.json):
-        said = message.metadata
-        if said is None or said == there.metadata:
+    if there is not None:
+        kept = there.metadata or {}
+        if message.metadata is not None:
+            message = replace(message, metadata={**kept, **message.metadata})
+        same = (there.format, there.json) == (message.format, message.json)
+        if same and (message.metadata or kept) == kept:
             return
-    if there is None:
+    else:
         try:
             await chat.threads.get(thread_id)
         except NotFoundError:

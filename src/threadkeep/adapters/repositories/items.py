@@ -38,6 +38,8 @@ def item_of(
     if tool_calls:
         if role != "assistant":
             raise InvalidError("tool_calls", "go with the role assistant")
+        if not isinstance(tool_calls, Sequence):
+            raise InvalidError("tool_calls", "must be a list of calls")
         item["tool_calls"] = [call_of(call) for call in tool_calls]
     if role == "tool" and not isinstance(tool_call_id, str):
         raise InvalidError("tool_call_id", "must be the id of the call that is answered")

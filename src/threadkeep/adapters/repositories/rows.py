@@ -49,18 +49,21 @@ async def read(
     return Rows(map(made, page), next=page.next, truncated=page.truncated)
 
 
-async def skip(call: PageCall[S], made: Callable[[S], T], limit: int, offset: int) -> Rows[T]:
-    """The same of a list that has no offset: what is skipped is read."""
-    for name, value in (("limit", limit), ("offset", offset)):
-        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            raise InvalidError(name, "must be an int of at least 0")
-    found: list[S] = []
-    if limit:
-        async for one in call:
-            found.append(one)
-            if len(found) == offset + limit:
-                break
-    return Rows(map(made, found[offset:]))
+async def skip(call: Callable[[int, str | None], PageCall[S]], offset: int) -> str | None:
+    """The cursor behind the first `offset` rows of a list without offsets; None if it ends there.
+
+    What is skipped is read. `call` gives the list for a page size and a cursor.
+    """
+    if not isinstance(offset, int) or isinstance(offset, bool) or offset < 0:
+        raise InvalidError("offset", "must be an int of at least 0")
+    cursor: str | None = None
+    while offset:
+        page = await call(min(offset, _PAGE), cursor)
+        offset -= len(page.items)
+        cursor = page.next
+        if cursor is None:
+            return None
+    return cursor
 
 
 def only(given: Any, field: str, names: tuple[str, ...]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 
@@ -40,8 +41,10 @@ class SessionRepository:
         """
         check_id("user_id", user_id)
         chat = await self._database.chat(user_id)
-        if id is not None and await self.get_by_id(id) is not None:
-            raise ConflictError("exists", f"session {id!r} exists", id=id)
+        if id is not None:
+            with suppress(NotFoundError):
+                await chat.sessions.get(id)
+                raise ConflictError("exists", f"session {id!r} exists", id=id)
         made = await chat.sessions.save(id, metadata=metadata, expires_at=expires_at)
         return SessionRecord.of(made)
 
@@ -94,6 +97,8 @@ class SessionRepository:
         if metadata is not UNSET:
             if replace_metadata is not UNSET:
                 raise InvalidError("metadata", "must not be given together with replace_metadata")
+            if not isinstance(metadata, Mapping):
+                raise InvalidError("metadata", "must be a mapping")
             replaced = jsontext.merge_patch(found.metadata, dict(metadata))
         chat = await self._database.chat(found.user_id)
         saved = await chat.sessions.save(found.id, metadata=replaced, expires_at=expires_at)

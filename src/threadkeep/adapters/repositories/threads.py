@@ -348,17 +348,21 @@ def _with_agent(metadata: Patch | None, agent_id: str | None) -> Patch | None:
     """The metadata with the agent in it. InvalidError where it names another one."""
     if agent_id is None:
         return metadata
-    if metadata is not None and metadata.get(AGENT, agent_id) != agent_id:
-        raise InvalidError("metadata", f"must not have another {AGENT}")
-    return {**(metadata or {}), AGENT: _agent(agent_id)}
+    return {**_of_agent({} if metadata is None else metadata, agent_id), AGENT: _agent(agent_id)}
 
 
 def _patched(metadata: Patch | Unset, agent_id: str | None) -> Patch:
     """The patch that also sets or clears the agent."""
-    given: Patch = {} if metadata is UNSET else metadata
-    if given.get(AGENT, agent_id) != agent_id:
-        raise InvalidError("metadata", f"must not have another {AGENT}")
+    given = _of_agent({} if metadata is UNSET else metadata, agent_id)
     return {**given, AGENT: None if agent_id is None else _agent(agent_id)}
+
+
+def _of_agent(metadata: Patch, agent_id: str | None) -> Patch:
+    if not isinstance(metadata, Mapping):
+        raise InvalidError("metadata", "must be a mapping")
+    if metadata.get(AGENT, agent_id) != agent_id:
+        raise InvalidError("metadata", f"must not have another {AGENT}")
+    return metadata
 
 
 def _agent(agent_id: str) -> str:

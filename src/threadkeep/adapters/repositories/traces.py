@@ -12,12 +12,14 @@ from threadkeep.adapters.repositories.records import TraceRecord
 from threadkeep.adapters.repositories.rows import Rows, read, skip
 from threadkeep.adapters.repositories.threads import check_database
 from threadkeep.adapters.repositories.usage import KEPT, tokens_of, usage_of
+from threadkeep.store import PageCall
 from threadkeep.values.errors import InvalidError, NotFoundError
+from threadkeep.values.ids import new_id
 from threadkeep.values.message import Status
 from threadkeep.values.page import Order
 from threadkeep.values.parts import Json
 from threadkeep.values.run import Usage
-from threadkeep.values.span import SpanType, Total, TotalsBy
+from threadkeep.values.span import Span, SpanType, Total, TotalsBy
 from threadkeep.values.unset import UNSET, Unset
 
 Tokens = Usage | Mapping[str, Json] | None
@@ -50,7 +52,8 @@ class TraceRepository:
         `type` is agent, tool, llm, retriever, embedding or chain. NotFoundError for an unknown
         thread or parent. The same call with the same id again returns the stored trace.
         """
-        _check_metadata(metadata)
+        if metadata is not None:
+            _check_metadata(metadata)
         chat = await self._database.chat()
         span = await chat.spans.start(
             name,
@@ -76,19 +79,18 @@ class TraceRepository:
         **started: Any,
     ) -> TraceRecord:
         """`start`, and where any of these is given `end` as well."""
+        ending: dict[str, Any] = {
+            "error": error,
+            "token_usage": token_usage,
+            "duration_ms": duration_ms,
+            "ended_at": ended_at,
+        }
+        if output is UNSET and all(value is None for value in ending.values()):
+            return await self.start(**started)
+        # No trace has this id: what is wrong with its end is told before anything is written.
+        await self.end(new_id(), output=output, **ending)
         made = await self.start(**started)
-        ends = (error, token_usage, duration_ms, ended_at)
-        if output is UNSET and all(value is None for value in ends):
-            return made
-        ended = await self.end(
-            made.id,
-            output=output,
-            error=error,
-            token_usage=token_usage,
-            duration_ms=duration_ms,
-            ended_at=ended_at,
-        )
-        return ended or made
+        return await self.end(made.id, output=output, **ending) or made
 
     async def end(
         self,
@@ -112,7 +114,8 @@ class TraceRepository:
         trace_id = known(id)
         if trace_id is None:
             return None
-        _check_metadata(metadata)
+        if metadata is not UNSET:
+            _check_metadata(metadata)
         usage, rest = usage_of(token_usage)
         if rest:
             metadata = {**({} if metadata is UNSET else metadata), KEPT: rest}
@@ -182,7 +185,7 @@ class TraceRepository:
 
         Durations are inclusive, and 0 is one; `since` is inclusive, `until` is not. `has_error`
         asks for those that failed, or did not. `limit` is 0 to 1000, or None for all; `next` of the
-        answer, given as `cursor`, goes on behind it. What `offset` skips is read.
+        answer, given as `cursor` without `offset`, goes on behind it. What `offset` skips is read.
         """
         chat = await self._database.chat()
         which: dict[str, Any] = {
@@ -198,14 +201,16 @@ class TraceRepository:
             "since": since,
             "until": until,
             "order": order,
-            "cursor": cursor,
         }
-        if offset == 0 or limit is None:
-            found = await read(
-                lambda size: chat.spans.list(**which, limit=size), TraceRecord.of, limit
-            )
-            return found if offset == 0 else Rows(found[offset:])
-        return await skip(chat.spans.list(**which, limit=1000), TraceRecord.of, limit, offset)
+
+        def call(size: int, at: str | None) -> PageCall[Span]:
+            return chat.spans.list(**which, limit=size, cursor=at)
+
+        if cursor is None and offset != 0:
+            cursor = await skip(call, offset)
+            if cursor is None:
+                return Rows()
+        return await read(lambda size: call(size, cursor), TraceRecord.of, limit)
 
     async def list_by_thread(
         self, thread_id: str, *, limit: int | None = 100, order: Order = "desc", **which: Any
@@ -252,7 +257,7 @@ class TraceRepository:
         """
         if known(thread_id) is None:
             return {}
-        [*found] = await self.totals(by="thread", thread_id=thread_id, type="llm")
+        found = await self.totals(by="thread", thread_id=thread_id, type="llm")
         return (tokens_of(found[0].usage, None) or {}) if found else {}
 
     async def totals(
@@ -280,6 +285,8 @@ def create_trace_repository(database: Database) -> TraceRepository:
     return TraceRepository(check_database(database))
 
 
-def _check_metadata(metadata: Mapping[str, Json] | Unset | None) -> None:
-    if metadata is not UNSET and metadata is not None and KEPT in metadata:
+def _check_metadata(metadata: Mapping[str, Json]) -> None:
+    if not isinstance(metadata, Mapping):
+        raise InvalidError("metadata", "must be a mapping")
+    if KEPT in metadata:
         raise InvalidError("metadata", f"must not have a member {KEPT}")

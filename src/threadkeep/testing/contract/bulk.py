@@ -197,9 +197,30 @@ class BulkContract(Contract):
         assert await chat.threads.count() == 1
         again = await chat.messages.append_many({"t": user("m")})
         assert ids(again["t"]) == ["m"]
+        await chat.messages.append("t", says("over"), force=True)
+        grown = {"t": [user("m"), user("n")]}
+        for call in (chat.messages.append_many(grown), chat.messages.append("t", grown["t"])):
+            with pytest.raises(ConflictError) as caught:
+                await call
+            assert (caught.value.reason, caught.value.id) == ("thread_locked", "t")
+        await chat.messages.delete("t", "over")
         await chat.threads.update("t", access="closed")
         await chat.messages.append_many({"s": user("m"), "t": user("n")}, force=True)
         assert ids(await path(chat, "t")) == ["m", "n"]
+
+    async def test_what_is_stored_already_is_not_refused(self, owner: Owners) -> None:
+        """The error names the thread that takes nothing, not one whose messages are all there."""
+        ann, bob = owner("a", user="ann"), owner("a", user="bob")
+        await ann.messages.append_many({thread: user("m") for thread in ("a", "l")})
+        for thread in ("a", "l"):
+            await ann.threads.update(thread, access="locked")
+        await bob.messages.append("t", user("m"))
+        with pytest.raises(ConflictError) as caught:
+            await ann.messages.append_many({"a": user("m"), "l": user("n")})
+        assert (caught.value.reason, caught.value.id) == ("thread_locked", "l")
+        with pytest.raises(NotFoundError) as unknown:
+            await ann.messages.append_many({"a": user("m"), "t": user("n")})
+        assert (unknown.value.kind, unknown.value.id) == ("thread", "t")
 
     async def test_a_thread_of_another_user_stores_nothing(self, owner: Owners) -> None:
         """A foreign thread is not found, and what else the call had is not stored. [J1]"""

@@ -6,6 +6,8 @@ import asyncio
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from threadkeep.testing.contract.kit import Contract, ids, path, says, turns, user
 from threadkeep.values.errors import ConflictError, NotFoundError
 from threadkeep.values.message import Message
@@ -119,6 +121,56 @@ class ConcurrencyContract(Contract):
         )
         assert conflicts(given) == []
         assert len(await chat.messages.siblings("t", "b0")) == 11
+
+    @pytest.mark.parametrize("way", ["delete", "delete_many", "truncate"])
+    async def test_nothing_hangs_on_a_message_that_goes(self, chat: Owner, way: str) -> None:
+        """What is sent under a message while that is removed goes with it, or to its parent."""
+        await chat.messages.append("t", [user("root"), says("a")])
+
+        async def remove(n: int) -> Any:
+            if way == "delete_many":
+                return await chat.messages.delete_many("t", metadata={"n": n})
+            return await getattr(chat.messages, way)("t", f"m{n}")
+
+        async with chat.turn("t") as turn:
+            for n in range(15):
+                gone = Message.of("user", "m", id=f"m{n}", metadata={"n": n})
+                await chat.messages.append("t", gone, parent="a")
+                removed, *sent = await at_once(
+                    [
+                        remove(n),
+                        chat.messages.append("t", says(f"x{n}"), parent=gone.id),
+                        turn.append(says(f"y{n}"), parent=gone.id),
+                    ]
+                )
+                assert removed >= 1
+                for given in sent:
+                    if isinstance(given, BaseException):
+                        assert isinstance(given, NotFoundError)
+                        assert (given.kind, given.id) == ("message", gone.id)
+        tree = await path(chat, "t", tree=True)
+        assert {m.parent_id for m in tree if m.id not in ("root", "a")} <= {"a"}
+        for m in tree[2:]:
+            assert ids(await path(chat, "t", leaf=m.id)) == ["root", "a", m.id]
+        assert (await chat.threads.get("t")).message_count == len(tree)
+
+    async def test_a_parent_may_go_with_its_thread(self, chat: Owner) -> None:
+        """An append under a message of a thread that is deleted at once lands, or is NotFound."""
+        for n in range(15):
+            thread = f"t{n}"
+            await chat.messages.append(thread, turns(1, 3))
+            deleted, *sent = await at_once(
+                [
+                    chat.threads.delete(thread),
+                    chat.messages.append(thread, user("x"), parent="u1"),
+                    chat.messages.append(thread, user("y"), parent="a2"),
+                    chat.messages.append(thread, user("z"), expected_head="a3"),
+                ]
+            )
+            assert deleted is True
+            for given in sent:
+                assert isinstance(given, (list, NotFoundError, ConflictError)), given
+            assert await path(chat, thread, tree=True) == []
 
     async def test_concurrent_merges_both_survive(self, chat: Owner) -> None:
         """Merge patches of different members made at once are all there afterwards. [H2]"""

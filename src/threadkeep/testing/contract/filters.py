@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -153,7 +153,7 @@ class FiltersContract(Contract):
         """Created since takes the instant itself, created before leaves it out, at any zone."""
         for n in range(3):
             await chat.messages.append("t", user(f"m{n}"), created_at=at(n))
-        east = at(1).astimezone(UTC)
+        east = at(1).astimezone(timezone(timedelta(hours=9)))
         assert ids(await path(chat, "t", created_since=east)) == ["m1", "m2"]
         assert ids(await path(chat, "t", created_before=east)) == ["m0"]
         assert ids(await path(chat, "t", created_since=at(1), created_before=at(2))) == ["m1"]

@@ -152,6 +152,25 @@ class SessionsContract(Contract):
         assert made.archived_at == made.created_at
         assert await chat.sessions.archive("new") == made
 
+    async def test_an_archive_leaves_the_version(self, chat: Owner) -> None:
+        """A session that is saved at the same moment keeps the version its state was saved by."""
+        for n in range(15):
+            await asyncio.gather(
+                chat.sessions.save(f"s{n}", thread="t", sdk_version="2", state=n),
+                chat.sessions.archive(f"s{n}", thread="t", sdk_version="1"),
+            )
+            saved = await chat.sessions.get(f"s{n}")
+            assert (saved.sdk_version, saved.state, saved.archived) == ("2", n, True)
+
+    async def test_a_session_without_a_thread_is_of_no_other(self, chat: Owner) -> None:
+        """It is archived whatever thread is named; a version it has not is said to be that."""
+        await chat.sessions.save("s", sdk_version="1")
+        other = chat.sessions.save("s", thread="t", expected_sdk_version="2")
+        assert await reason(other) == ("sdk_version", "s")
+        assert await unknown(chat.threads.get("t")) == ("thread", "t")
+        archived = await chat.sessions.archive("s", thread="t", sdk_version="1")
+        assert (archived.thread_id, archived.archived) == (None, True)
+
     async def test_unarchived(self, chat: Owner) -> None:
         """archived_at is NULL again, and what the session kept is there. [F5]"""
         made = await chat.sessions.save("s", state=[1])

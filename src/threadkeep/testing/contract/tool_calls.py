@@ -278,6 +278,13 @@ class ToolCallsContract(Contract):
         await chat.messages.delete("t", "u")
         assert await used(chat, tree=True) == [("a2", "r2")]
 
+    async def test_a_branch_that_lost_a_message_is_still_another(self, chat: Owner) -> None:
+        """What follows a deleted message stands where it stood: below its own root alone."""
+        await chat.messages.append("t", [user("u"), asks("a", "c")])
+        await chat.messages.append("t", [user("v"), says("gone"), tells("r", "c")], parent=None)
+        await chat.messages.delete("t", "gone")
+        assert await used(chat, tree=True) == [("a", None)]
+
     async def test_a_thread_without_calls(self, chat: Owner) -> None:
         """Prose, an empty thread and an unknown one have none."""
         await chat.messages.append("t", turns(1, 3))

@@ -138,6 +138,10 @@ class TotalsContract(Contract):
             await chat.spans.end(f"s{n}", usage=Usage(most, cost=dear))
         [total] = await chat.spans.totals(by="user")
         assert (total.usage.input_tokens, total.usage.cost) == (20 * most, 20 * dear)
+        for _ in range(20):
+            async with chat.turn("t") as turn:
+                turn.add_usage(Usage(most, cost=dear))
+        assert await chat.runs.usage("t") == total.usage
 
     async def test_totals_check_their_arguments(self, chat: Owner) -> None:
         """InvalidError names the field."""

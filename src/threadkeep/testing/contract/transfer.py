@@ -136,6 +136,9 @@ class TransferContract(Contract):
             await other.threads.import_(text, user="ann")
         with pytest.raises(InvalidError):
             await take(text, new_id="x", keep_ids=True)
+        flag: Any = "no"
+        with pytest.raises(InvalidError):
+            await take(text, keep_ids=flag)
 
     async def test_an_id_that_is_taken_is_a_conflict(self, chat: Owner, owner: Owners) -> None:
         """The thread that has it stays as it is; of another user's it says not found. [J4]"""
@@ -257,6 +260,7 @@ class TransferContract(Contract):
             ({"thread.title": 7}, "data.thread.title"),
             ({"thread.status": "gone"}, "data.thread.status"),
             ({"thread.access": "ajar"}, "data.thread.access"),
+            ({"thread.access_reason": "none is due"}, "data.thread.access_reason"),
             ({"thread.metadata": {"k": "\0"}}, "data.thread.metadata"),
             ({"thread.created_at": "2025-01-01T00:00:00"}, "data.thread.created_at"),
             ({"thread.active_at": "then"}, "data.thread.active_at"),

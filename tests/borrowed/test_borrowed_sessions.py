@@ -1,0 +1,34 @@
+"""A purge meets sessions that another transaction holds."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from lenders import WAYS, over
+
+from threadkeep.core import sessions
+
+if TYPE_CHECKING:
+    import pytest
+
+    from threadkeep.store import AsyncStore
+    from threadkeep.testing.servers import Database
+
+PAST, FUTURE = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+
+
+async def test_a_purge_passes_over_what_is_saved_again(
+    database: Database, store: AsyncStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It neither waits for a session that is begun anew nor ends early because of it."""
+    monkeypatch.setattr(sessions, "_PURGED", 2)
+    plain = store.owner("a")
+    for n in range(4):
+        await plain.sessions.save(f"s{n}", expires_at=PAST.replace(minute=n))
+    async with WAYS["asyncpg"](database.url) as caller:
+        await over(store, caller).owner("a").sessions.save("s0", expires_at=FUTURE)
+        assert await asyncio.wait_for(plain.sessions.purge(), 10) == 3
+        await caller.commit()
+    assert [session.id async for session in plain.sessions.list()] == ["s0"]
