@@ -78,7 +78,7 @@ async def get(scope: Scope, attachment_id: str) -> Attachment:
 
 async def get_many(scope: Scope, ids: Iterable[str]) -> dict[str, Attachment]:
     """The attachments of some ids that are known here, by id, in the order of the ids."""
-    if isinstance(ids, str | bytes):
+    if isinstance(ids, str | bytes) or not isinstance(ids, Iterable):
         raise InvalidError("ids", "must be several ids")
     wanted = list(dict.fromkeys(check_id("ids", id_) for id_ in ids))
     if len(wanted) > MAX_LIMIT:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import get_args
@@ -234,7 +234,7 @@ def _time_place(row: Row) -> Place:
 
 def check_roles(roles: Sequence[Role]) -> tuple[str, ...]:
     """The roles without order; InvalidError for none, or what is none."""
-    given = () if isinstance(roles, str) else tuple(roles)
+    given = () if isinstance(roles, str) or not isinstance(roles, Iterable) else tuple(roles)
     if not given or any(role not in _ROLES for role in given):
         raise InvalidError("roles", f"must be one or more of {', '.join(_ROLES)}")
     return tuple(sorted(set(given)))

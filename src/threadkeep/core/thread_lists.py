@@ -251,11 +251,11 @@ async def heads(
     scope: Scope, thread_ids: Iterable[str]
 ) -> list[tuple[str, str | None, str | None]]:
     """The id of each thread that is there, with its head's format and payload, as asked for."""
-    asked = () if isinstance(thread_ids, str) else dict.fromkeys(thread_ids)
-    if isinstance(thread_ids, str) or len(asked) > MAX_LIMIT:
+    if isinstance(thread_ids, str | bytes) or not isinstance(thread_ids, Iterable):
+        raise InvalidError("thread_ids", "must be several ids")
+    asked = dict.fromkeys(check_id("thread_ids", id_) for id_ in thread_ids)
+    if len(asked) > MAX_LIMIT:
         raise InvalidError("thread_ids", f"must be at most {MAX_LIMIT} ids")
-    for id_ in asked:
-        check_id("thread_ids", id_)
     if not asked:
         return []
     rows = await scope.fetch(

@@ -43,7 +43,8 @@ class ThreadHistory:
         All branches are there, and each message has all that assistant-ui relies on. headId is the
         head, or the newest leaf below it, since the client drops what hangs below its head. Empty,
         with headId None, for an unknown thread. Messages of other formats are converted; what
-        cannot be said is in `losses`, which is there only where something is lost.
+        cannot be said is in `losses`, which is there only where something is lost. Of a message
+        that becomes several the last has its id, and the others have ids that are not stored.
         """
         tree = await read_tree(self._chat, self.thread_id, _FORMAT)
         found: dict[str, Any] = {

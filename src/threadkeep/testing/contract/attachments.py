@@ -187,7 +187,7 @@ class AttachmentsContract(Contract):
         assert found["z"] == await chat.attachments.get("z")
         assert list(await owner("a").attachments.get_many(["foreign", "x"])) == ["foreign", "x"]
         assert await chat.attachments.get_many(()) == {}
-        for wrong in ("xyz", [""], [7], [f"{n}" for n in range(1001)]):
+        for wrong in ("xyz", 5, [""], [7], [f"{n}" for n in range(1001)]):
             with pytest.raises(InvalidError):
                 await chat.attachments.get_many(wrong)  # type: ignore[arg-type]
 

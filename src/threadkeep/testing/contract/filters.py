@@ -323,6 +323,7 @@ class FiltersContract(Contract):
         bad: list[tuple[str, dict[str, Any]]] = [
             ("roles", {"roles": []}),
             ("roles", {"roles": "user"}),
+            ("roles", {"roles": 5}),
             ("roles", {"roles": ["nobody"]}),
             ("roles", {"roles": [None]}),
             ("metadata", {"metadata": ["a"]}),

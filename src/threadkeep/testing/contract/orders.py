@@ -201,7 +201,7 @@ class OrdersContract(Contract):
             "hers": "m"
         }
         assert await chat.threads.previews([]) == {}
-        for bad in ("abc", ["x"] * 2 + [""], [7], [str(n) for n in range(1001)]):
+        for bad in ("abc", 5, ["x"] * 2 + [""], [7], [str(n) for n in range(1001)]):
             with pytest.raises(InvalidError) as caught:
                 await chat.threads.previews(bad)  # type: ignore[arg-type]
             assert caught.value.field == "thread_ids"
