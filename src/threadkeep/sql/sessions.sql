@@ -145,14 +145,15 @@ RETURNING /*use transaction_mark*/;
 -- name: sessions_purge
 -- Deletes sessions that are past their end.
 -- $1 owner_key, $2 owner_id, $3 only what ended before this time (NULL: all), $4 user_id or NULL for
--- all users, $5 how many at the most. What is locked is being saved again, or purged, elsewhere.
+-- all users, $5 how many at the most. Waits for what is locked: it may be an earlier attempt of this
+-- very call, whose connection was lost and whose transaction is still open.
 WITH ended AS MATERIALIZED (
   SELECT s.session_id FROM /*schema*/sessions s
   WHERE s.owner_key = $1::bigint AND s.owner_id IS NOT DISTINCT FROM $2::text
     AND s.expires_at <= now() AND ($3::timestamptz IS NULL OR s.expires_at < $3::timestamptz)
     AND ($4::text IS NULL OR s.user_id = $4::text)
-  ORDER BY s.expires_at LIMIT $5::integer
-  FOR UPDATE SKIP LOCKED
+  ORDER BY s.expires_at, s.session_id LIMIT $5::integer
+  FOR UPDATE
 )
 DELETE FROM /*schema*/sessions s USING ended e
 WHERE s.owner_key = $1::bigint AND s.owner_id = $2::text AND s.session_id = e.session_id
