@@ -9,7 +9,7 @@ a block headed `-- name: x, y reversed` the direction: `y` is `x` with `/*dir*/D
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
@@ -67,26 +67,30 @@ def migration_files() -> list[tuple[int, str, str]]:
 
 @cache
 def _blocks() -> Mapping[str, str]:
+    texts = ((files(__name__) / f"{file}.sql").read_text("utf-8") for file in _FILES)
+    return assemble(block for text in texts for block in split(text))
+
+
+def assemble(blocks: Iterable[tuple[str, str, str]]) -> dict[str, str]:
+    """The named blocks of (kind, header, body), their fragments filled in, with their twins."""
     named: dict[str, str] = {}
     twins: dict[str, str] = {}
     fragments: dict[str, str] = {}
-    for file in _FILES:
-        text = (files(__name__) / f"{file}.sql").read_text("utf-8")
-        for kind, header, body in split(text):
-            if kind == "fragment":
-                fragments[header] = body
-                continue
-            name, _, twin = header.partition(",")
-            named[name] = body
-            if twin:
-                twins[twin.removesuffix("reversed").strip()] = name
+    for kind, header, body in blocks:
+        if kind == "fragment":
+            fragments[header] = body
+            continue
+        name, _, twin = header.partition(",")
+        named[name] = body
+        if twin:
+            twins[twin.removesuffix("reversed").strip()] = name
 
     def fill(body: str) -> str:
         return _MARK.sub(lambda mark: fill(fragments[mark.group(1)]), body)
 
     filled = {name: fill(body) for name, body in named.items()}
-    filled |= {twin: reverse(filled[name]) for twin, name in twins.items()}
-    return {name: forward(body) for name, body in filled.items()}
+    filled |= {twin: _reverse(filled[name]) for twin, name in twins.items()}
+    return {name: _forward(body) for name, body in filled.items()}
 
 
 def split(text: str) -> Iterator[tuple[str, str, str]]:
@@ -99,11 +103,11 @@ def split(text: str) -> Iterator[tuple[str, str, str]]:
         yield header.group(1), header.group(2).strip(), body.strip().removesuffix(";")
 
 
-def reverse(body: str) -> str:
+def _reverse(body: str) -> str:
     """A block in the other direction."""
     return body.replace("/*dir*/DESC", "ASC").replace("/*past*/<", ">")
 
 
-def forward(body: str) -> str:
+def _forward(body: str) -> str:
     """A block in its own direction."""
     return body.replace("/*dir*/", "").replace("/*past*/", "")

@@ -27,10 +27,9 @@ async def upsert(chat: Owner, thread_id: str, message: Message, parent: str | No
         same = (there.format, there.json) == (message.format, message.json)
         if same and (message.metadata or kept) == kept:
             return
-    else:
-        try:
-            await chat.threads.get(thread_id)
-        except NotFoundError:
-            await chat.messages.append(thread_id, message, parent=parent)
-            return
-    await chat.messages.update(thread_id, id, message, parent=parent)
+    try:
+        await chat.messages.update(thread_id, id, message, parent=parent)
+    except NotFoundError:  # no thread yet, or no such parent, which append refuses as well
+        if there is not None:  # deleted since
+            raise
+        await chat.messages.append(thread_id, message, parent=parent)

@@ -23,11 +23,10 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Final
 
-from threadkeep.sql import forward, quote_name, reverse, split
+from threadkeep.sql import assemble, quote_name, split
 from threadkeep.values.errors import InvalidError
 from threadkeep.values.ports import Statement
 
-_USE: Final = re.compile(r"/\*use (\w+)\*/")
 _NAME: Final = re.compile(r"/\*(?:table|column) ([\w.]+)\*/")
 _KEPT: Final = re.compile(r"/\*(with|without|column) ([\w.]+)\*/")
 _CONDITION: Final = re.compile(r" */\*(?:with|without) [\w.]+\*/")
@@ -109,26 +108,14 @@ def _rendered(file: str, names: tuple[tuple[str, str | None], ...]) -> Mapping[s
 
 def _blocks(file: str, names: Mapping[str, str | None]) -> dict[str, str]:
     """The blocks of a file without the lines that do not stay, still with the marks for names."""
-    named: dict[str, str] = {}
-    twins: dict[str, str] = {}
-    fragments: dict[str, str] = {}
-    for kind, header, whole in split((files(__name__) / f"{file}.sql").read_text("utf-8")):
-        lines = [_CONDITION.sub("", line) for line in whole.splitlines() if _stays(line, names)]
-        body = "\n".join(lines)
-        if kind == "fragment":
-            fragments[header] = body
-            continue
-        name, _, twin = header.partition(",")
-        named[name] = body
-        if twin:
-            twins[twin.removesuffix("reversed").strip()] = name
-
-    def fill(body: str) -> str:
-        return _USE.sub(lambda mark: fill(fragments[mark.group(1)]), body)
-
-    filled = {name: fill(body) for name, body in named.items()}
-    filled |= {twin: reverse(filled[name]) for twin, name in twins.items()}
-    return {name: forward(body) for name, body in filled.items()}
+    return assemble(
+        (
+            kind,
+            header,
+            "\n".join(_CONDITION.sub("", x) for x in whole.splitlines() if _stays(x, names)),
+        )
+        for kind, header, whole in split((files(__name__) / f"{file}.sql").read_text("utf-8"))
+    )
 
 
 def _fill(body: str, names: Mapping[str, str | None]) -> str:
