@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from threadkeep.sync import Store
     from threadkeep.values.attachment import Attachment
     from threadkeep.values.converted import Converted, Loss, Repair
+    from threadkeep.values.credentials import ApiKey, NewKey, RefreshToken
     from threadkeep.values.errors import (
         ConflictError,
+        CredentialError,
         DatabaseError,
         ForbiddenError,
         InvalidCursorError,
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
         ThreadkeepWarning,
         UnavailableError,
     )
+    from threadkeep.values.event import Event
     from threadkeep.values.feedback import Feedback
     from threadkeep.values.imported import Imported
     from threadkeep.values.message import Message
@@ -46,9 +49,10 @@ if TYPE_CHECKING:
         ToolResultPart,
     )
     from threadkeep.values.run import Run, Usage
+    from threadkeep.values.score import Score
     from threadkeep.values.session import Session
     from threadkeep.values.span import Span, Total
-    from threadkeep.values.thread import Thread
+    from threadkeep.values.thread import OwnerSummary, Thread
     from threadkeep.values.tooluse import ToolUse
     from threadkeep.values.unset import UNSET
 
@@ -60,8 +64,10 @@ _HOMES = {
     "threadkeep.sync": ("Store",),
     "threadkeep.values.attachment": ("Attachment",),
     "threadkeep.values.converted": ("Converted", "Loss", "Repair"),
+    "threadkeep.values.credentials": ("ApiKey", "NewKey", "RefreshToken"),
     "threadkeep.values.errors": (
         "ConflictError",
+        "CredentialError",
         "DatabaseError",
         "ForbiddenError",
         "InvalidCursorError",
@@ -73,6 +79,7 @@ _HOMES = {
         "ThreadkeepWarning",
         "UnavailableError",
     ),
+    "threadkeep.values.event": ("Event",),
     "threadkeep.values.feedback": ("Feedback",),
     "threadkeep.values.imported": ("Imported",),
     "threadkeep.values.message": ("Message",),
@@ -90,9 +97,10 @@ _HOMES = {
         "ToolResultPart",
     ),
     "threadkeep.values.run": ("Run", "Usage"),
+    "threadkeep.values.score": ("Score",),
     "threadkeep.values.session": ("Session",),
     "threadkeep.values.span": ("Span", "Total"),
-    "threadkeep.values.thread": ("Thread",),
+    "threadkeep.values.thread": ("OwnerSummary", "Thread"),
     "threadkeep.values.tooluse": ("ToolUse",),
     "threadkeep.values.unset": ("UNSET",),
 }
@@ -100,13 +108,16 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "UNSET",
+    "ApiKey",
     "ApprovalPart",
     "AsyncStore",
     "Attachment",
     "ConflictError",
     "Converted",
+    "CredentialError",
     "DataPart",
     "DatabaseError",
+    "Event",
     "Fault",
     "Feedback",
     "FilePart",
@@ -117,16 +128,20 @@ __all__ = [
     "Loss",
     "LossyError",
     "Message",
+    "NewKey",
     "NotFoundError",
     "OpenSpan",
     "Owner",
+    "OwnerSummary",
     "Page",
     "Part",
     "RawPart",
     "ReasoningPart",
+    "RefreshToken",
     "Repair",
     "Run",
     "SchemaMismatchError",
+    "Score",
     "Session",
     "SourcePart",
     "Span",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lenders import WAYS, over
 
-from threadkeep.core import sessions
+from threadkeep.core import attempts
 
 if TYPE_CHECKING:
     import pytest
@@ -23,7 +23,7 @@ async def test_a_purge_leaves_what_is_saved_again(
     database: Database, store: AsyncStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It waits for a session that is begun anew, leaves it, and does not end early for that."""
-    monkeypatch.setattr(sessions, "_PURGED", 2)
+    monkeypatch.setattr(attempts, "_PURGED", 2)
     plain = store.owner("a")
     for n in range(4):
         await plain.sessions.save(f"s{n}", expires_at=PAST.replace(minute=n))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from threadkeep.testing.servers import Database as TestDatabase
 
-COMMANDS = ["", "demo", "import", "export", "threads", "show", "doctor", "reap", "migrate"]
+COMMANDS = ["", "demo", "import", "export", "threads", "show", "doctor", "reap", "serve", "migrate"]
 COMMANDS += [f"migrate {name}" for name in ("up", "status", "verify", "sql")]
 
 
@@ -105,6 +105,7 @@ def test_every_error_has_an_exit_code() -> None:
         errors.InvalidCursorError(): 2,
         errors.LossyError("x", ()): 2,
         errors.ForbiddenError("no"): 5,
+        errors.CredentialError("key_unknown", "no"): 5,
         errors.UnavailableError("no"): 5,
         errors.SchemaMismatchError("no", command="c"): 5,
         errors.DatabaseError("XX000"): 5,

@@ -1,4 +1,4 @@
-"""`threadkeep reap`: it only writes down what reads show."""
+"""`threadkeep reap`: it only writes down what reads show, and deletes what they refuse."""
 
 from __future__ import annotations
 
@@ -35,16 +35,23 @@ def interrupt(url: str, *threads: str) -> list[str]:
 def test_reap_writes_down_what_was_interrupted_once(cli: Cli, database: Database) -> None:
     """As the admin role it says how many there were; a second time there are none."""
     runs = interrupt(database.url, "t1", "t2")
+    with connect(database.url) as store:
+        # They end within the time that the other command takes at the least.
+        for owner in ("anon_1", "anon_2", "anon_3"):
+            store.owner(owner).refresh_tokens.create(lifetime=0.001)
+        kept = store.owner("anon_1").refresh_tokens.create(lifetime=600)
     as_admin = ("reap", "--url", database.admin_url)
     ended = cli(*as_admin, "--json")
-    assert (ended.code, ended.json) == (0, {"reaped": 2})
+    assert (ended.code, ended.json) == (0, {"reaped": 2, "purged": 3})
     again = cli(*as_admin)
-    assert (again.code, again.out) == (0, "interrupted runs written down: 0\n")
+    told = "interrupted runs written down: 0\nexpired refresh tokens deleted: 0\n"
+    assert (again.code, again.out) == (0, told)
     with connect(database.url) as store:
         found = [
             store.owner("o").runs.get(t, run) for t, run in zip(("t1", "t2"), runs, strict=True)
         ]
         assert {run.status for run in found} == {"interrupted"}
+        assert store.owner("anon_1").refresh_tokens.check(kept.id, 0) == kept
 
 
 def test_reap_takes_the_admin_url_of_the_environment(
@@ -56,4 +63,4 @@ def test_reap_takes_the_admin_url_of_the_environment(
     assert (refused.code, refused.out) == (5, "")
     assert refused.errors[0]["error"]["code"] == "forbidden"
     monkeypatch.setenv("THREADKEEP_ADMIN_URL", database.admin_url)
-    assert cli("reap", "--json").json == {"reaped": 1}
+    assert cli("reap", "--json").json == {"reaped": 1, "purged": 0}

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
-from threadkeep import Message, Store, ToolCallPart, ToolResultPart, Usage
+from threadkeep import Event, Message, Store, ToolCallPart, ToolResultPart, Usage
 from threadkeep.core import runs
 from threadkeep.core.append import batch
 from threadkeep.core.drafts import Drafting, estimate_tokens
@@ -25,7 +26,11 @@ LAST = datetime.max.replace(tzinfo=UTC)
 FIRST = datetime.min.replace(tzinfo=UTC)
 FIRST_DAY = datetime(2020, 1, 1, tzinfo=UTC)
 FAR = 2**63 - 1
+# What the lists of threads match: metadata, title, activity.
+ANY_THREAD = (None, None, FIRST, LAST)
+ONE_THREAD = ('{"kind":"sample"}', "%sam_le%", FIRST_DAY, LAST)
 SPAN = "span-1"
+API_KEY, LINE, HASH = "key-1", "line-1", bytes(32)
 ANY_SPAN = (False, *[None] * 5)
 SPANS_OF: list[tuple[str, tuple[object, ...], tuple[object, ...], str | None]] = [
     ("", (None, None), (None, *ANY_SPAN), None),
@@ -56,7 +61,9 @@ def fill(store: Store, turns: int, branches: int) -> None:
         chat = store.owner(owner)
         if turns == 0:
             continue
-        chat.threads.create(THREAD, metadata={"kind": "sample"}, external_id="outside")
+        chat.threads.create(
+            THREAD, title="A Sample", metadata={"kind": "sample"}, external_id="outside"
+        )
         chat.messages.append(THREAD, Message.system("be brief", id="s0"), session=SESSION)
         chat.messages.update(THREAD, "s0", metadata={"kind": "sample"})
         for start in range(0, turns, 100):
@@ -73,6 +80,10 @@ def fill(store: Store, turns: int, branches: int) -> None:
         chat.attachments.save("file", name="f", media_type="m", thread=THREAD)
         chat.attachments.save("loose", name="f", media_type="m")
         chat.feedback.set(THREAD, "u0", "positive")
+        chat.events.track([Event("a", THREAD, id="e", user_id=USER), Event("b", props={"n": 1})])
+        yes: dict[str, Any] = {"type": "boolean", "value": True}
+        chat.scores.create("a", thread=THREAD, score_id="score-1", user=USER, **yes)
+        chat.scores.create("b", **yes)
         chat.sessions.save(SESSION, thread=THREAD, sdk_version="1", state={"a": 1})
         chat.sessions.save("ended", expires_at=datetime(2020, 1, 1, tzinfo=UTC))
         chat.spans.start("step", span_id=SPAN, type="llm", thread=THREAD, user=USER)
@@ -87,6 +98,10 @@ def fill(store: Store, turns: int, branches: int) -> None:
         step(runs.begin(other._inner._scope, "thread-2", begun))
         other.sessions.save("mine")
         other.attachments.save("mine", name="f", media_type="m")
+        named = (scope.key, owner, API_KEY, USER)
+        step(scope.fetch("key_create", *named, "k", ["read"], None, "key-0", HASH))
+        chat.refresh_tokens.create(user=USER, lifetime=9000.0, token_id=LINE)
+        step(scope.fetch("refresh_create", scope.key, owner, "ended", None, 0.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,19 +119,21 @@ def reads() -> list[Call]:
     newest, oldest = (LAST, FAR), (FIRST, -1)
     return [
         Call("thread_get", path),
-        Call("threads_newest", (KEY, OWNER, *newest, "active", None, 21, 1000)),
-        Call("threads_oldest", (KEY, OWNER, *oldest, None, None, 21, 1000)),
-        Call("threads_newest", (KEY, OWNER, *newest, None, '{"kind":"sample"}', 21, 999)),
-        Call("threads_of_user_newest", (KEY, OWNER, *newest, "active", None, 21, 1000, USER)),
-        Call("threads_of_user_oldest", (KEY, OWNER, *oldest, None, None, 21, 1000, USER)),
-        Call(
-            "threads_of_external_newest", (KEY, OWNER, *newest, None, None, 21, 9, None, "outside")
-        ),
-        Call(
-            "threads_of_external_oldest", (KEY, OWNER, *oldest, None, None, 21, 9, None, "outside")
+        Call("threads_newest", (KEY, OWNER, *newest, "active", *ANY_THREAD, 21, 1000)),
+        Call("threads_oldest", (KEY, OWNER, *oldest, None, *ANY_THREAD, 21, 1000)),
+        Call("threads_newest", (KEY, OWNER, *newest, None, *ONE_THREAD, 21, 999)),
+        Call("threads_of_user_newest", (KEY, OWNER, *newest, "active", *ANY_THREAD, 21, 99, USER)),
+        Call("threads_of_user_oldest", (KEY, OWNER, *oldest, None, *ANY_THREAD, 21, 99, USER)),
+        *(
+            Call(
+                f"threads_of_external_{way}",
+                (KEY, OWNER, *start, None, *ONE_THREAD, 21, 9, None, "outside"),
+            )
+            for way, start in (("newest", newest), ("oldest", oldest))
         ),
         *sorted_threads(),
-        Call("threads_count", (KEY, OWNER, None, None, None, None)),
+        Call("threads_count", (KEY, OWNER, None, None, None, *ANY_THREAD)),
+        Call("threads_count", (KEY, OWNER, None, None, None, *ONE_THREAD)),
         Call("message_get", (*path, "u0")),
         Call("messages_siblings", (*path, "u0")),
         Call("messages_up_path", (*path, None, FAR, -1, 10)),
@@ -126,6 +143,9 @@ def reads() -> list[Call]:
         Call("messages_down_tree", (*path, FAR, 0, 10)),
         *scans(),
         Call("messages_count_path", (*path, None)),
+        Call("messages_depths", (*path, ["u0", "b0", "s0", "none"]), 3),
+        Call("messages_leaf", (*path, None)),
+        Call("messages_leaf", (*path, "s0")),
         Call("messages_find", (*path, '[{"message_id": "u0", "format": "threadkeep"}]', "{}")),
         Call("window_of_turns", (*path, 1), 4),
         Call("window_of_turns", (*path, 2**31), 4),
@@ -175,9 +195,57 @@ def reads() -> list[Call]:
         Call("attachments_unused_newest", (KEY, OWNER, LAST, "", 10, LAST, None), 2),
         Call("attachments_unused_oldest", (KEY, OWNER, FIRST, "", 10, LAST, None), 2),
         *bulk_reads(),
+        Call("key_check", (KEY, API_KEY)),
+        Call("key_get", (KEY, OWNER, API_KEY, None)),
+        Call("key_successor", (KEY, OWNER, "key-0")),
+        Call("keys_newest", (KEY, OWNER, None, False, LAST, "", 9)),
+        Call("keys_oldest", (KEY, OWNER, USER, None, FIRST, "", 9)),
+        Call("refresh_get", (KEY, OWNER, LINE, USER)),
+        *told_reads(),
         Call("feedback_newest", (*path, FAR, "", 10)),
         Call("feedback_oldest", (*path, -1, "", 10)),
     ]
+
+
+def told_reads() -> list[Call]:
+    """What reads events, scores, and what stands around spans."""
+    ends = (("newest", LAST), ("oldest", FIRST))
+    return [
+        *(
+            Call(
+                f"{what}{kind}_{order}",
+                (KEY, OWNER, thread, None, at, "", FIRST, LAST, word, whose, 9, 99),
+                least,
+            )
+            for what in ("events", "scores")
+            for order, at in ends
+            for kind, thread, word, whose, least in (
+                ("", None, None, None, 2),
+                ("", None, "a", USER, 1),
+                ("_of_thread", THREAD, None, None, 1),
+            )
+        ),
+        Call("score_held", (KEY, OWNER, "score-1", None)),
+        Call("spans_known", (KEY, OWNER, USER, [SPAN, "none", "span-2"]), 2),
+        Call("spans_above", (KEY, OWNER, ["span-3", "none", "span-2"], 99), 3),
+    ]
+
+
+def recorded() -> str:
+    """Spans as they are recorded: one that is new with its new parent, one that runs."""
+    span = {"name": "n", "type": "tool", "status": "failed", "duration_ms": 1.5, "cost": "0.1"}
+    times = {"started_at": FIRST_DAY.isoformat(), "ended_at": FIRST_DAY.isoformat()}
+    more = {"thread_id": THREAD, "user_id": USER, "metadata": "{}", "input": "[1]"}
+    parent = {**span, "status": "running", "started_at": times["started_at"], "span_id": "new-1"}
+    named = [{"span_id": "new-2", "parent_id": "new-1", **more}, {"span_id": "span-3"}]
+    return json.dumps([parent, *({**span, **times, **one} for one in named)])
+
+
+def told_events(thread_id: str | None) -> str:
+    """Events as they are tracked: one of a thread or of none, and one of an unknown thread."""
+    event = {"kind": "k", "place": 1, "value": 7, "props": "{}", "created_at": None}
+    known = {**event, "event_id": "new", "thread_id": thread_id}
+    return json.dumps([known, {**event, "event_id": "left out", "thread_id": "none"}])
 
 
 def bulk_reads() -> list[Call]:
@@ -205,14 +273,13 @@ def bulk(message_id: str) -> tuple[str, str, str]:
 
 def sorted_threads() -> list[Call]:
     """The lists of threads that are sorted, and what goes with them."""
-    contained = '{"kind":"sample"}'
-    named = (KEY, OWNER, "active", contained)
+    named = (KEY, OWNER, "active", *ONE_THREAD)
     owners = {"": (), "_of_user": (USER,), "_of_external": (None, "outside")}
     return [
         *(
             Call(
                 f"threads{kind}_sorted_{way}",
-                (KEY, OWNER, None, None, by, *([None] * 4), 21, 0, *whose),
+                (KEY, OWNER, None, *ANY_THREAD, by, *([None] * 4), 21, 0, *whose),
             )
             for kind, whose in owners.items()
             for by, way in (("title", "up"), ("title", "down"), ("created_at", "down"))
@@ -277,6 +344,12 @@ def appends() -> list[Call]:
         Call("feedback_set", (*NAMED, None, "u0", "", "negative", "no")),
         Call("feedback_set", (*NAMED, None, "u0", USER, "negative", None)),
         Call("fork", (*NAMED, None, "u0", "copy", True, "t")),
+        Call("events_track", (KEY, OWNER, None, told_events(THREAD))),
+        Call("events_track", (KEY, OWNER, USER, told_events(None))),
+        Call("score_create", (*NAMED, None, "new", USER, "n", "numeric", 1.5, *[None] * 4)),
+        Call("spans_record", (KEY, OWNER, None, recorded(), True), 2),
+        Call("key_create", (KEY, OWNER, "new", None, "k", ["a", "b"], LAST, None, HASH)),
+        Call("refresh_create", (KEY, OWNER, "new", None, 9.0)),
     ]
 
 
@@ -325,5 +398,17 @@ def changes(key: Callable[[], int]) -> list[Call]:
         Call("attachment_lock", (KEY, OWNER, "loose", None, LAST)),
         Call("attachment_delete", (KEY, OWNER, "file")),
         Call("feedback_delete", (*here, 2, "")),
+        Call("key_lock", (KEY, OWNER, API_KEY, None)),
+        Call("key_expire", (KEY, OWNER, API_KEY, 9.0)),
+        Call("key_revoke", (KEY, OWNER, API_KEY, USER)),
+        Call("refresh_lock", (KEY, OWNER, LINE, USER)),
+        Call("refresh_use", (KEY, OWNER, LINE, 0, 9.0)),
+        Call("refresh_revoke", (KEY, OWNER, LINE, None)),
+        Call("refresh_purge", (KEY, OWNER, LAST, None, 9)),
+        Call("refresh_purge_all", (LAST, 9)),
+        Call("spans_hold", (KEY,)),
+        Call(
+            "run_record", (*here, "new", "failed", 1, None, None, None, "0.1", FIRST_DAY, FIRST_DAY)
+        ),
         Call("run_end", (*here, RUN, "complete", 1, None, None, None, "0.1")),
     ]

@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from samples import FAR, FIRST, KEY, LAST, NAMED, OWNER, THREAD
+from samples import ANY_THREAD, FAR, FIRST, KEY, LAST, NAMED, OWNER, THREAD
 
 from threadkeep import AsyncStore, Message, connect, connect_async
 from threadkeep.drivers.setting import begin_as
@@ -74,6 +74,7 @@ HOT: dict[str, Hot] = {
     "window of messages": lambda s: s.owner(OWNER).messages.window(THREAD, messages=20),
     "list": lambda s: _page(s.owner(OWNER).messages.list(THREAD)),
     "list, newest": lambda s: _page(s.owner(OWNER).messages.list(THREAD, order="desc")),
+    "list of the tree": lambda s: _page(s.owner(OWNER).messages.list(THREAD, tree=True)),
     "get": lambda s: s.owner(OWNER).messages.get(THREAD, "m7"),
     "thread": lambda s: s.owner(OWNER).threads.get(THREAD),
     "threads": lambda s: _page(s.owner(OWNER).threads.list(limit=20)),
@@ -161,24 +162,28 @@ READS: Reads = {
     "list": ("messages_down_path", (*NAMED, None, None, FAR, 9_000, 51)),
     "list, newest": ("messages_up_path", (*NAMED, None, None, 9_000, -1, 51)),
     "list of the tree": ("messages_down_tree", (*NAMED, None, FAR, 9_000, 51)),
-    "threads": ("threads_newest", (KEY, OWNER, LAST, FAR, "active", None, 51, 1000)),
+    "threads": ("threads_newest", (KEY, OWNER, LAST, FAR, "active", *ANY_THREAD, 51, 1000)),
     "threads, oldest": (
         "threads_oldest",
-        (KEY, OWNER, FIRST, -1, None, None, 51, 1000),
+        (KEY, OWNER, FIRST, -1, None, *ANY_THREAD, 51, 1000),
     ),
     "threads of a user": (
         "threads_of_user_newest",
-        (KEY, OWNER, LAST, FAR, None, None, 51, 1000, "person"),
+        (KEY, OWNER, LAST, FAR, None, *ANY_THREAD, 51, 1000, "person"),
     ),
 }
 BOUNDED: Reads = {
     "threads by metadata": (
         "threads_newest",
-        (KEY, OWNER, LAST, FAR, None, '{"no":"such"}', 51, 1000),
+        (KEY, OWNER, LAST, FAR, None, '{"no":"such"}', *ANY_THREAD[1:], 51, 1000),
+    ),
+    "threads by title": (
+        "threads_newest",
+        (KEY, OWNER, LAST, FAR, None, None, "%no such%", *ANY_THREAD[2:], 51, 1000),
     ),
     "archived threads": (
         "threads_newest",
-        (KEY, OWNER, LAST, FAR, "archived", None, 51, 1000),
+        (KEY, OWNER, LAST, FAR, "archived", *ANY_THREAD, 51, 1000),
     ),
 }
 

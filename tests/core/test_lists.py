@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from samples import FAR, FIRST, KEY, LAST, NAMED, OWNER, THREAD
+from samples import ANY_THREAD, FAR, FIRST, FIRST_DAY, KEY, LAST, NAMED, OWNER, THREAD
 from test_counts import BIG_MESSAGES, BIG_THREADS
 
 from threadkeep import Message, connect_async
@@ -21,7 +21,7 @@ from threadkeep.values.ids import owner_key
 SQL = statements("threadkeep")
 SIZE = 3_000
 MARKED = """
-UPDATE threadkeep.threads SET metadata = '{"agent": "rare"}'
+UPDATE threadkeep.threads SET metadata = '{"agent": "rare"}', title = 'A Rare One'
 WHERE owner_key = $1::bigint AND thread_id = ANY ($2::text[])
 """
 
@@ -57,15 +57,23 @@ SCANS: Lists = {
         SIZE + 350,
     ),
 }
+TREES: Lists = {
+    "depths": (
+        "messages_depths",
+        (*NAMED, None, [f"m{n}" for n in range(1, SIZE + 1, 60)]),
+        51 * 3 + 10,
+    ),
+    "a leaf": ("messages_leaf", (*NAMED, None, "m1"), 10),
+}
 THREADS: Lists = {
     "by title": (
         "threads_sorted_up",
-        (KEY, OWNER, None, None, "title", *ANY[:4], 51, 0),
+        (KEY, OWNER, None, *ANY_THREAD, "title", *ANY[:4], 51, 0),
         SIZE + 300,
     ),
     "of a user": (
         "threads_of_user_sorted_down",
-        (KEY, OWNER, None, None, "created_at", *ANY[:4], 51, 0, "person"),
+        (KEY, OWNER, None, *ANY_THREAD, "created_at", *ANY[:4], 51, 0, "person"),
         SIZE // 100 + 300,
     ),
     "previews": ("threads_previews", (KEY, OWNER, None, [f"t{n}" for n in range(1, 52)]), 300),
@@ -106,7 +114,7 @@ async def test_a_list_reads_no_other_thread(database: Database) -> None:
         await _check(connection, early, "not analysed")
         await observer.execute("VACUUM ANALYZE threadkeep.messages")
         await observer.execute("VACUUM ANALYZE threadkeep.threads")
-        await _check(connection, {**SCANS, **THREADS}, "analysed")
+        await _check(connection, {**SCANS, **TREES, **THREADS}, "analysed")
     finally:
         await connection.close()
         await observer.close()
@@ -142,6 +150,8 @@ async def test_a_search_by_metadata_says_where_its_bound_ended_it(database: Data
             ["t20002", "t21000"],
         ]
         assert [page.truncated for page in pages] == [True, True, False]
+        titled = await threads.list(status="all", title="rare")
+        assert (titled.items, titled.truncated) == (pages[0].items, True)
         full = await threads.list(status="all", metadata=rare, limit=2)
         assert (full.truncated, full.has_more) == (False, True)
         # An order of its own reads them all, and so does an offset.
@@ -162,13 +172,17 @@ async def test_a_list_that_matches_is_one_round_trip(database: Database) -> None
     with counted(database.url) as wire:
         async with connect_async(wire.url, rls="required", pool_size=1) as store:
             chat = store.owner(OWNER)
+            await chat.threads.create(THREAD, title="T")
             await chat.messages.append(THREAD, [Message.user("q", id="m"), Message.user("r")])
             calls: list[Callable[[], Awaitable[Any]]] = [
                 lambda: _page(chat.messages.list(THREAD, roles=["user"], metadata=None)),
                 lambda: _page(chat.messages.list(THREAD, archived_sessions=False, last=5)),
                 lambda: _page(chat.messages.list(THREAD, order_by="created_at", after="m")),
                 lambda: _page(chat.threads.list(order_by="created_at", metadata=None)),
+                lambda: _page(chat.threads.list(title="", since=FIRST_DAY, status="all")),
                 lambda: chat.threads.previews([THREAD, "unknown"]),
+                lambda: chat.messages.depths(THREAD, ["m"]),
+                lambda: chat.messages.leaf(THREAD, "m"),
             ]
             for number, call in enumerate(calls):
                 await call()

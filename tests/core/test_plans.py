@@ -36,6 +36,15 @@ VOLATILE = {
     "attachment_save",
     "attachment_lock",
     "feedback_set",
+    "score_create",
+    "key_create",
+    "key_lock",
+    "key_revoke",
+    "refresh_create",
+    "refresh_lock",
+    "refresh_use",
+    "refresh_purge",
+    "refresh_purge_all",
 }
 SIZES = {"empty": (0, 0), "one turn": (1, 0), "large": (250, 40)}
 
@@ -73,13 +82,15 @@ async def _run(
             parent = {"append_under": -2, "append_in_run": -7}.get(call.name)
             due = due or (parent is not None and call.args[parent] is None)
             due = due or call.name in ("bulk_append", "thread_import")
+            due = due or call.name in ("key_create", "refresh_create", "spans_record")
+            due = due or (call.name == "events_track" and call.args[2] is not None)
             due = due or (call.name == "span_start" and call.args[2] is None)
             results.append(await _rows(connection, call, filled=due))
             await connection.execute("ROLLBACK")
         key = await _key(connection)
         for call in changes(lambda: key):
             await connection.execute(begin_as(KEY))
-            due = filled or call.name == "session_save"
+            due = filled or call.name in ("session_save", "spans_hold")
             results.append(await _rows(connection, call, filled=due))
             await connection.execute("ROLLBACK")
         return results

@@ -167,7 +167,23 @@ def add_rows(url: str, schema: str = "threadkeep") -> None:
             f AS (
               INSERT INTO "{schema}".feedback (owner_key, thread_key, seq, created_at, updated_at,
                 user_id, kind)
-              SELECT owner_key, thread_key, 1, now(), now(), '', 'positive' FROM t)
+              SELECT owner_key, thread_key, 1, now(), now(), '', 'positive' FROM t),
+            k AS (
+              INSERT INTO "{schema}".api_keys (owner_key, created_at, updated_at, owner_id, key_id,
+                name, scopes, hash)
+              SELECT owner_key, now(), now(), '{owner}', 'k', 'k', '{{read}}', sha256('k') FROM t),
+            n AS (
+              INSERT INTO "{schema}".refresh_tokens (owner_key, generation, created_at, updated_at,
+                expires_at, owner_id, token_id)
+              SELECT owner_key, 0, now(), now(), now(), '{owner}', 'n' FROM t),
+            e AS (
+              INSERT INTO "{schema}".events (owner_key, thread_key, created_at, owner_id, event_id,
+                kind)
+              SELECT owner_key, thread_key, now(), '{owner}', 'e', 'e' FROM t),
+            c AS (
+              INSERT INTO "{schema}".scores (owner_key, thread_key, value, created_at, owner_id,
+                score_id, name, type)
+              SELECT owner_key, thread_key, 1, now(), '{owner}', 'c', 'c', 'numeric' FROM t)
             INSERT INTO "{schema}".messages (owner_key, thread_key, seq, anchor, created_at,
               updated_at, turn, tokens, starts, cut, message_id, role, status, format, payload)
             SELECT owner_key, thread_key, 1, 1, now(), now(), 1, 1, true, true, 'm', 'user',

@@ -22,7 +22,7 @@ from threadkeep.values.ids import new_id
 
 FACES = ("async", "blocking")
 # How many calls of a method the suite has time for, if not two.
-_MOST = {"messages.append": 6, "messages.update": 1, "messages.replace_all": 1}
+_MOST = {"messages.append": 6, "messages.update": 1, "messages.replace_all": 1, "spans.record": 1}
 Made = tuple[str, list[str]]
 
 

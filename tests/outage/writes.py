@@ -8,10 +8,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from threadkeep import (
+    ApiKey,
     Attachment,
+    Event,
     Feedback,
     Imported,
     Message,
+    NewKey,
+    RefreshToken,
+    Run,
+    Score,
     Session,
     Span,
     Thread,
@@ -19,6 +25,7 @@ from threadkeep import (
 )
 from threadkeep.testing.contract.calls import public_methods, turned
 from threadkeep.testing.contract.kit import says, turns, user
+from threadkeep.testing.contract.recorded import ended
 from threadkeep.testing.contract.transfer import written
 from threadkeep.testing.servers import Server
 from threadkeep.values.run import Usage
@@ -28,13 +35,17 @@ Call = Callable[[Any], Awaitable[Any]]
 READS = {
     *(f"threads.{name}" for name in ("get", "list", "find_active", "count", "export", "previews")),
     *(f"messages.{name}" for name in ("get", "list", "window", "siblings", "count", "tool_calls")),
+    *(f"messages.{name}" for name in ("depths", "leaf")),
     *(f"attachments.{name}" for name in ("get", "get_many", "list")),
-    "feedback.list",
+    *("feedback.list", "events.list", "scores.list"),
     *(f"runs.{name}" for name in ("get", "list", "usage", "totals")),
     *(f"spans.{name}" for name in ("get", "list", "tree", "totals")),
     *(f"sessions.{name}" for name in ("get", "list")),
+    *("keys.get", "keys.list", "refresh_tokens.check"),
 }
 _THEN = datetime(2024, 5, 6, tzinfo=UTC)
+LINE, ENDED, NEW = "line", "ended", "x"
+"""Ids of refresh tokens."""
 
 
 async def _turn_with_usage(chat: Any) -> Any:
@@ -71,6 +82,17 @@ async def _span_failed(chat: Any) -> Any:
             raise KeyError
     except KeyError:
         return "failed"
+
+
+async def _rotated(chat: Any) -> Any:
+    [key] = await chat.keys.list()
+    made = await chat.keys.rotate(key.id, grace=60)
+    return [made, await chat.keys.get(key.id)]
+
+
+async def _revoked(chat: Any) -> Any:
+    [key] = await chat.keys.list()
+    return await chat.keys.revoke(key.id)
 
 
 # Each gets the handle of an owner for whom `prepare` was done. The most telling ones stand first.
@@ -186,6 +208,24 @@ WRITES: dict[str, list[Call]] = {
         lambda chat: chat.spans.delete("span"),
         lambda chat: chat.spans.delete("nothing"),
     ],
+    "spans.record": [
+        lambda chat: chat.spans.record([ended("x", "n"), ended("span", "n"), ended("ended")]),
+        lambda chat: chat.spans.record([ended("x", "n", thread_id="t"), ended("y", "x")]),
+        lambda chat: chat.spans.record([ended("span", "ended"), ended("z")]),
+        lambda chat: chat.spans.record([ended("ended", status="failed")]),
+    ],
+    "runs.record": [
+        lambda chat: chat.runs.record("t", "x", status="failed", usage=Usage(input_tokens=7)),
+        lambda chat: chat.runs.record("nothing", "x", status="complete"),
+    ],
+    "events.track": [
+        lambda chat: chat.events.track([Event("a", "t", id="x"), Event("b"), Event("c", "no")]),
+    ],
+    "scores.create": [
+        lambda chat: chat.scores.create("n", type="numeric", value=1, thread="t", score_id="x"),
+        lambda chat: chat.scores.create("n", type="categorical", text_value="b"),
+        lambda chat: chat.scores.create("n", type="numeric", value=1, score_id="score"),
+    ],
     "attachments.save": [
         lambda chat: chat.attachments.save("f", name="b", media_type="text/plain", size=2),
         lambda chat: chat.attachments.save("x", name="a", media_type="text/plain", thread="t"),
@@ -204,6 +244,26 @@ WRITES: dict[str, list[Call]] = {
         lambda chat: chat.feedback.clear("t", "a1"),
         lambda chat: chat.feedback.clear("t", "a2"),
     ],
+    "keys.create": [
+        lambda chat: chat.keys.create("app", scopes=["read"], user="u", expires_at=_THEN),
+    ],
+    "keys.rotate": [_rotated, lambda chat: chat.keys.rotate("nothing")],
+    "keys.revoke": [_revoked, lambda chat: chat.keys.revoke("nothing")],
+    "refresh_tokens.create": [
+        lambda chat: chat.refresh_tokens.create(lifetime=60),
+        lambda chat: chat.refresh_tokens.create(lifetime=60, token_id=NEW, user="u"),
+        lambda chat: chat.refresh_tokens.create(lifetime=60, token_id=LINE),
+    ],
+    "refresh_tokens.use": [
+        lambda chat: chat.refresh_tokens.use(LINE, 1, lifetime=60),
+        lambda chat: chat.refresh_tokens.use(LINE, 0, lifetime=60),
+        lambda chat: chat.refresh_tokens.use(LINE, 2, lifetime=60),
+    ],
+    "refresh_tokens.revoke": [
+        lambda chat: chat.refresh_tokens.revoke(LINE),
+        lambda chat: chat.refresh_tokens.revoke("nothing"),
+    ],
+    "refresh_tokens.purge": [lambda chat: chat.refresh_tokens.purge()],
     "span": [_span, _span_failed],
     "turn": [
         _turn_with_usage,
@@ -216,6 +276,8 @@ WRITES: dict[str, list[Call]] = {
 
 async def prepare(chat: Any) -> None:
     """Three turns and a branch in one thread, nothing in another."""
+    # First of all: it has ended when the rest is done.
+    await chat.refresh_tokens.create(lifetime=0.001, token_id=ENDED)
     await chat.messages.append("t", turns(1, 3))
     await chat.threads.create("empty")
     await chat.sessions.save("s", thread="t", sdk_version="1", state=1)
@@ -225,7 +287,11 @@ async def prepare(chat: Any) -> None:
     await chat.spans.start("span", span_id="ended", parent="span")
     await chat.spans.end("ended")
     await chat.attachments.save("f", name="a", media_type="text/plain")
+    await chat.scores.create("n", type="numeric", value=2, score_id="score")
     await chat.feedback.set("t", "a1", "positive")
+    await chat.keys.create("app")
+    await chat.refresh_tokens.create(lifetime=600, token_id=LINE)
+    await chat.refresh_tokens.use(LINE, 0, lifetime=600)
 
 
 def missing(chat: Any) -> set[str]:
@@ -265,6 +331,27 @@ def _plain(given: Any) -> Any:
         return given.id, given.name, given.media_type, given.size, given.thread_id
     if isinstance(given, Feedback):
         return given.message_id, given.user_id, given.kind, given.comment
+    return _told(given)
+
+
+def _told(given: Any) -> Any:
+    if isinstance(given, Score):
+        id_ = "new" if len(given.id) >= _RANDOM else given.id
+        return id_, given.name, given.type, given.value, given.text_value, given.thread_id
+    if isinstance(given, Run):
+        return given.id, given.thread_id, given.status, given.usage
+    return _credential(given)
+
+
+def _credential(given: Any) -> Any:
+    if isinstance(given, NewKey):
+        return "new", _credential(given.key), len(given.text)
+    if isinstance(given, ApiKey):
+        ends = (given.expires_at is not None, given.revoked_at is not None)
+        return given.name, given.user_id, given.scopes, given.replaces is not None, *ends
+    if isinstance(given, RefreshToken):
+        id_ = "new" if len(given.id) > len("ended") else given.id
+        return id_, given.user_id, given.generation, given.revoked_at is not None
     return given
 
 
@@ -277,7 +364,8 @@ SELECT to_jsonb(t)::text,
 FROM threadkeep.threads t WHERE t.owner_id = '{}' ORDER BY t.thread_key
 """
 _SPANS = """
-SELECT to_jsonb(s)::text FROM threadkeep.spans s WHERE s.owner_id = '{}' ORDER BY s.started_at
+SELECT to_jsonb(s)::text FROM threadkeep.spans s WHERE s.owner_id = '{}'
+ORDER BY s.started_at, s.span_id
 """
 _SESSIONS = """
 SELECT to_jsonb(s)::text FROM threadkeep.sessions s WHERE s.owner_id = '{}' ORDER BY s.session_id
@@ -290,6 +378,19 @@ _FEEDBACK = """
 SELECT to_jsonb(f)::text FROM threadkeep.feedback f
 JOIN threadkeep.threads t ON t.owner_key = f.owner_key AND t.thread_key = f.thread_key
 WHERE t.owner_id = '{}' ORDER BY t.thread_id, f.seq, f.user_id
+"""
+_KEYS = """
+SELECT to_jsonb(k)::text FROM threadkeep.api_keys k WHERE k.owner_id = '{}'
+ORDER BY k.created_at, k.key_id
+"""
+_LINES = """
+SELECT to_jsonb(n)::text FROM threadkeep.refresh_tokens n WHERE n.owner_id = '{}'
+ORDER BY n.created_at, n.token_id
+"""
+_TOLD = """
+SELECT to_jsonb(e)::text FROM threadkeep.events e WHERE e.owner_id = '{0}'
+UNION ALL
+SELECT to_jsonb(c)::text FROM threadkeep.scores c WHERE c.owner_id = '{0}' ORDER BY 1
 """
 _LEFT_OUT = {"owner_key", "owner_id", "thread_key"}
 _RANDOM = 32
@@ -305,12 +406,13 @@ def rows(server: Server, owner_id: str) -> list[str]:
             return {k: plain(v, k) for k, v in value.items() if k not in _LEFT_OUT}
         if isinstance(value, list):
             return [plain(one) for one in value]
-        if key.endswith(("_at", "_until", "_ms")):
+        if key.endswith(("_at", "_until", "_ms", "hash")):
             return value is not None
-        if isinstance(value, str) and key.endswith(("_id", "run")) and len(value) >= _RANDOM:
+        named = key.endswith(("_id", "run", "replaces"))
+        if isinstance(value, str) and named and len(value) >= _RANDOM:
             return names.setdefault(value, f"id {len(names)}")
         return value
 
-    texts = (_ROWS, _SPANS, _SESSIONS, _FILES, _FEEDBACK)
+    texts = (_ROWS, _SPANS, _SESSIONS, _FILES, _FEEDBACK, _TOLD, _KEYS, _LINES)
     found = [row for text in texts for row in server.query(text.format(owner_id))]
     return [repr([plain(json.loads(str(one or "null"))) for one in row]) for row in found]

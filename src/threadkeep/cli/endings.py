@@ -28,6 +28,7 @@ _CODES: Final[Mapping[str, int]] = {
     "invalid_cursor": INVALID,
     "lossy": INVALID,
     "forbidden": UNAVAILABLE,
+    "credential": UNAVAILABLE,
     "unavailable": UNAVAILABLE,
     "schema_mismatch": UNAVAILABLE,
     "database": UNAVAILABLE,
@@ -40,6 +41,9 @@ _OPTIONS: Final[Mapping[str, str]] = {
     "external_id": "--external-id",
     "thread_id": "the thread id",
     "message_id": "the message id",
+    "key_id": "the key id",
+    "scopes": "--scope",
+    "grace": "--grace",
     "source": "--from",
 }
 

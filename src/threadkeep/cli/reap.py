@@ -1,4 +1,4 @@
-"""`threadkeep reap`: write down which runs were interrupted."""
+"""`threadkeep reap`: write down what was interrupted, delete what has expired."""
 
 from __future__ import annotations
 
@@ -16,16 +16,18 @@ def reap(
     rls: Rls = True,
     json: Json = False,
 ) -> int:
-    """Write down which runs were interrupted, of all owners.
+    """Write down which runs were interrupted, and delete expired refresh tokens, of all owners.
 
-    Every read shows them as interrupted anyway: nothing depends on this. Needs the admin role,
-    from THREADKEEP_ADMIN_URL or, without it, as the role of the URL.
+    Every read shows the one as interrupted and refuses the other anyway: nothing depends on this.
+    Needs the admin role, from THREADKEEP_ADMIN_URL or, without it, as the role of the URL.
     """
     screen = Screen(json)
     with Database(url, schema, data, rls).open(screen.notice) as store:
         reaped = store.admin().reap()
+        purged = store.admin().purge_refresh_tokens()
     if json:
-        screen.data({"reaped": reaped})
+        screen.data({"reaped": reaped, "purged": purged})
     else:
         screen.print(f"interrupted runs written down: {reaped}")
+        screen.print(f"expired refresh tokens deleted: {purged}")
     return endings.OK

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from threadkeep.core.cursors import MAX_LIMIT, Found, Place, Stretch, check_order, read_page
+from threadkeep.core.cursors import (
+    BY_TIME,
+    MAX_LIMIT,
+    Found,
+    Place,
+    Stretch,
+    check_order,
+    read_page,
+)
 from threadkeep.core.drafts import FIRST, LAST, check_time
 from threadkeep.core.rows import metadata_of
 from threadkeep.core.scope import Scope
@@ -44,8 +52,8 @@ async def save(
     if (format is None) != (payload is None):
         raise InvalidError("payload", "must be given together with format")
     values = (
-        _check_text("name", name),
-        _check_text("media_type", media_type),
+        check_id("name", name, most=_MAX_TEXT_BYTES),
+        check_id("media_type", media_type, most=_MAX_TEXT_BYTES),
         _check_size(size),
         None if format is None else check_id("format", format),
         None if payload is None else _payload_text(payload),
@@ -109,8 +117,7 @@ async def page(
 
     async def fetch(stretch: Stretch) -> Found[Attachment]:
         down = stretch.forward == newest_first
-        made, id_ = stretch.after or (None, "")
-        at = datetime.fromisoformat(made) if made else LAST if down else FIRST
+        at, id_ = stretch.after or (LAST if down else FIRST, "")
         end = "newest" if down else "oldest"
         place = (at, id_, stretch.count)
         if thread is not None:
@@ -128,7 +135,7 @@ async def page(
 
     owned = (scope.key, scope.owner_id)
     identity = ("attachments", scope.owner_id, scope.user_id, thread, unused, order)
-    return await read_page(fetch, limit=limit, cursor=cursor, width=2, identity=identity)
+    return await read_page(fetch, limit=limit, cursor=cursor, kinds=BY_TIME, identity=identity)
 
 
 async def delete(scope: Scope, attachment_id: str, *, unused_before: datetime | None) -> bool:
@@ -156,18 +163,6 @@ def _attachment(row: Row) -> Attachment:
 
 def _place(one: Attachment) -> Place:
     return (one.created_at.isoformat(), one.id)
-
-
-def _check_text(field: str, value: object) -> str:
-    if not isinstance(value, str):
-        raise InvalidError(field, "must be a str")
-    try:
-        size = len(value.encode())
-    except UnicodeEncodeError:
-        raise InvalidError(field, "must not contain a lone surrogate") from None
-    if not 1 <= size <= _MAX_TEXT_BYTES or "\0" in value:
-        raise InvalidError(field, f"must have 1 to {_MAX_TEXT_BYTES} UTF-8 bytes and no NUL")
-    return value
 
 
 def _check_size(size: object) -> int | None:

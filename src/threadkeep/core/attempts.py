@@ -9,6 +9,7 @@ from threadkeep.values.errors import DatabaseError, UnavailableError
 from threadkeep.values.ports import Executor, Row, Statement, Transaction
 
 _IN_THE_FUTURE = "22023"
+_PURGED = 1000
 
 T = TypeVar("T")
 
@@ -97,3 +98,26 @@ class Attempts:
         if not error.transient or not await self._patience.wait():
             raise error
         self.lost = self._unsettled = True
+
+
+async def purged(
+    ex: Executor, sql: Mapping[str, Statement], owner_key: int | None, name: str, *given: object
+) -> int:
+    """Run a statement until it deletes no more; how many rows those were.
+
+    Its last parameter is how many it may delete at once, so that no transaction is long. Its rows
+    are what tells the transaction from others.
+    """
+
+    async def change(tx: Transaction) -> int:
+        rows = await tx.fetch(sql[name], *given, _PURGED)
+        if rows:
+            tx.xid = rows[0][0]
+        return len(rows)
+
+    total = 0
+    while True:
+        more = await Attempts(ex, sql).atomically(owner_key, change)
+        total += more
+        if more < _PURGED:
+            return total

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 import orjson
 
+from threadkeep.core.drafts import check_time
 from threadkeep.values.errors import InvalidCursorError, InvalidError
 from threadkeep.values.page import Order, Page
 
@@ -23,6 +24,8 @@ _LONGEST = 5000
 
 T = TypeVar("T")
 Place = tuple[Any, ...]
+Kinds = Sequence[Callable[[object], object]]
+"""What each value of a place must be: `time_of`, `text_of`, `number_of`. All it says is hostile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +46,13 @@ class Found(Generic[T]):
     """What was fetched, in the order of the fetch; `end` is where a bounded search stopped.
 
     Each item has a mark, from which `place` makes its place: the first and the last need theirs.
+    `head` goes on to the page.
     """
 
     items: Sequence[tuple[Any, T]]
     end: Any = None
     place: Callable[[Any], Place] = _as_it_is
+    head: str | None = None
 
 
 def check_limit(field: str, limit: object) -> int:
@@ -73,12 +78,33 @@ def check_offset(offset: object) -> int:
     return offset
 
 
-def time_of(text: object) -> datetime:
+def time_of(value: object) -> datetime:
     """The time that a place holds as isoformat says it."""
     try:
-        return datetime.fromisoformat(text)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise InvalidCursorError from None
+        found = check_time("cursor", datetime.fromisoformat(text_of(value)))
+    except ValueError:
+        found = None
+    if found is None:
+        raise InvalidCursorError
+    return found
+
+
+def text_of(value: object) -> str:
+    """The text that a place holds, as PostgreSQL can hold it; JSON has no lone surrogates here."""
+    if not isinstance(value, str) or "\0" in value:
+        raise InvalidCursorError
+    return value
+
+
+def number_of(value: object) -> int:
+    """The number that a place holds, of 8 bytes."""
+    if not isinstance(value, int) or isinstance(value, bool) or not -_MOST - 1 <= value <= _MOST:
+        raise InvalidCursorError
+    return value
+
+
+BY_TIME: Kinds = (time_of, text_of)
+"""The place of a list by a time and an id."""
 
 
 async def read_page(
@@ -86,20 +112,20 @@ async def read_page(
     *,
     limit: int,
     cursor: str | None,
-    width: int,
+    kinds: Kinds,
     identity: Sequence[object],
     inside: bool = False,
 ) -> Page[T]:
     """Fetch the page at `cursor`, or the first one.
 
     `identity` is all that tells this list from others; a cursor of another list is an
-    InvalidCursorError, before any I/O. `width` is how many values a place has. `inside`: without a
-    cursor the list is not read from its beginning.
+    InvalidCursorError, before any I/O; so is one whose place is not of these `kinds`. `inside`:
+    without a cursor the list is not read from its beginning.
     """
     check_limit("limit", limit)
     forward, after = True, None
     if cursor is not None:
-        forward, after = _read(cursor, identity, width)
+        forward, after = _read(cursor, identity, kinds)
     found = await fetch(Stretch(forward, after, limit + 1))
     items = list(found.items[:limit])
     last = items[-1][0] if len(found.items) > limit else found.end
@@ -112,7 +138,8 @@ async def read_page(
         items.reverse()
         beyond, behind = behind, beyond
     cut_short = len(found.items) <= limit and found.end is not None
-    return Page(tuple(item for _, item in items), beyond, behind, truncated=cut_short)
+    listed = tuple(item for _, item in items)
+    return Page(listed, beyond, behind, truncated=cut_short, head=found.head)
 
 
 def _write(place: Place, identity: Sequence[object], *, forward: bool) -> str:
@@ -120,7 +147,7 @@ def _write(place: Place, identity: Sequence[object], *, forward: bool) -> str:
     return base64.urlsafe_b64encode(_check(body, identity) + body).decode().rstrip("=")
 
 
-def _read(cursor: object, identity: Sequence[object], width: int) -> tuple[bool, Place]:
+def _read(cursor: object, identity: Sequence[object], kinds: Kinds) -> tuple[bool, Place]:
     if not isinstance(cursor, str) or len(cursor) > _LONGEST:
         raise InvalidCursorError
     try:
@@ -131,9 +158,9 @@ def _read(cursor: object, identity: Sequence[object], width: int) -> tuple[bool,
         forward, *place = orjson.loads(body)
     except (binascii.Error, ValueError, TypeError):
         raise InvalidCursorError from None
-    if len(place) != width:
+    if len(place) != len(kinds) or not isinstance(forward, bool):
         raise InvalidCursorError
-    return forward, tuple(place)
+    return forward, tuple(kind(value) for kind, value in zip(kinds, place, strict=True))
 
 
 def _check(body: bytes, identity: Sequence[object]) -> bytes:

@@ -179,6 +179,13 @@ def check_time(field: str, value: object) -> datetime | None:
     return instant
 
 
+def check_seconds(field: str, value: object, least: float, most: float) -> float:
+    """Return a number of seconds within these bounds as a float; else raise InvalidError."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        raise InvalidError(field, f"must be a number of seconds, from {least:g} to {most:.0f}")
+    return float(value)
+
+
 def _instant(value: datetime) -> datetime | None:
     """The time in UTC, None where that has none."""
     try:

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import get_args
 
-from threadkeep.core.cursors import Found, Place, Stretch, check_order, read_page
+from threadkeep.core.cursors import (
+    Found,
+    Place,
+    Stretch,
+    check_order,
+    number_of,
+    read_page,
+    text_of,
+)
 from threadkeep.core.scope import Scope
-from threadkeep.core.threads import lock_if_any
+from threadkeep.core.threads import check_text, lock_if_any
 from threadkeep.values.errors import InvalidError, NotFoundError
 from threadkeep.values.feedback import Feedback, Kind
 from threadkeep.values.ids import check_id
@@ -31,7 +39,12 @@ async def put(
     check_id("message_id", message_id)
     if kind not in _KINDS:
         raise InvalidError("kind", f"must be one of {', '.join(_KINDS)}")
-    said = (message_id, scope.person(user) or "", kind, _check_comment(comment))
+    said = (
+        message_id,
+        scope.person(user) or "",
+        kind,
+        check_text("comment", comment, most=_MAX_COMMENT_BYTES),
+    )
     rows = await scope.on_thread("feedback_set", thread_id, *said)
     if not rows:
         raise NotFoundError("message", message_id)
@@ -69,7 +82,9 @@ async def page(
         return Found([(row, _feedback(thread_id, row)) for row in rows], place=_place)
 
     identity = ("feedback", scope.owner_id, scope.user_id, thread_id, order)
-    return await read_page(fetch, limit=limit, cursor=cursor, width=2, identity=identity)
+    return await read_page(
+        fetch, limit=limit, cursor=cursor, kinds=(number_of, text_of), identity=identity
+    )
 
 
 def _feedback(thread_id: str, row: Row) -> Feedback:
@@ -78,17 +93,3 @@ def _feedback(thread_id: str, row: Row) -> Feedback:
 
 def _place(row: Row) -> Place:
     return (row[0], row[2] or "")
-
-
-def _check_comment(comment: object) -> str | None:
-    if comment is None:
-        return None
-    if not isinstance(comment, str):
-        raise InvalidError("comment", "must be a str, or None")
-    try:
-        size = len(comment.encode())
-    except UnicodeEncodeError:
-        raise InvalidError("comment", "must not contain a lone surrogate") from None
-    if size > _MAX_COMMENT_BYTES or "\0" in comment:
-        raise InvalidError("comment", f"must have at most {_MAX_COMMENT_BYTES} bytes and no NUL")
-    return comment

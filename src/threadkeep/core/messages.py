@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from threadkeep.core import append as appending
-from threadkeep.core.cursors import Found, Stretch, check_limit, check_order, read_page
+from threadkeep.core.cursors import (
+    Found,
+    Stretch,
+    check_limit,
+    check_order,
+    number_of,
+    read_page,
+)
 from threadkeep.core.drafts import Draft, check_status
-from threadkeep.core.rows import SEQ, messages_of, metadata_of
+from threadkeep.core.rows import SEQ, messages_of, metadata_of, split_head
 from threadkeep.core.scope import Scope
 from threadkeep.core.threads import check_changes, lock, lock_if_any, point
 from threadkeep.values import jsontext
@@ -68,15 +75,16 @@ async def page(
         name = f"messages_{'down' if down else 'up'}_{'tree' if tree else 'path'}"
         path = () if tree else (leaf,)
         rows = await scope.on_thread(name, thread_id, *path, before, after, stretch.count)
+        rows, head = split_head(rows) if tree else (rows, None)
         rows = sorted(rows, key=lambda row: row[SEQ], reverse=not down)
         pairs = zip(rows, messages_of(rows), strict=True)
-        return Found([((row[SEQ],), m) for row, m in pairs if row[SEQ] > floor])
+        return Found([((row[SEQ],), m) for row, m in pairs if row[SEQ] > floor], head=head)
 
     found = await read_page(
         fetch,
         limit=limit,
         cursor=cursor,
-        width=1,
+        kinds=(number_of,),
         identity=("messages", scope.owner_id, scope.user_id, thread_id, tree, leaf, order, since),
     )
     if leaf is not None and not found.items:
@@ -99,7 +107,7 @@ async def last(
         cursor=None,
         since=since,
     )
-    return Page(newest.items[::-1], next=None, previous=None)
+    return Page(newest.items[::-1], next=None, previous=None, head=newest.head)
 
 
 async def count(scope: Scope, thread_id: str, *, tree: bool, leaf: str | None) -> int:

@@ -30,6 +30,15 @@ def thread_of(row: Row) -> Thread:
     return _thread(*values)
 
 
+def split_head(rows: Sequence[Row]) -> tuple[list[Row], str | None]:
+    """The rows of messages, and the id of the head that stands behind the columns of one of them.
+
+    A row without a seq is there for the head only.
+    """
+    head = next((row[COLUMNS] for row in rows if row[COLUMNS] is not None), None)
+    return [row for row in rows if row[SEQ] is not None], head
+
+
 def messages_of(rows: Sequence[Row]) -> list[Message]:
     """Messages from rows of `message_columns`, in the order of the rows.
 

@@ -1,16 +1,20 @@
-"""Runs: begin, renew, end, get, list, usage, reap. Appends inside a run are core/append.py's."""
+"""Runs: begin, renew, end, record, get, list, usage, reap.
+
+Appends inside a run are core/append.py's.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from datetime import datetime
+from typing import get_args
 
 from threadkeep.core.attempts import Attempts
-from threadkeep.core.cursors import Found, Place, Stretch, check_order, read_page
-from threadkeep.core.drafts import FIRST, LAST
+from threadkeep.core.cursors import BY_TIME, Found, Place, Stretch, check_order, read_page
+from threadkeep.core.drafts import FIRST, LAST, check_seconds, check_time
 from threadkeep.core.scope import Scope
-from threadkeep.core.threads import lock_if_any
+from threadkeep.core.threads import lock, lock_if_any
 from threadkeep.core.totals import usage_of
 from threadkeep.values.errors import ConflictError, InvalidError, NotFoundError
 from threadkeep.values.ids import check_id
@@ -40,13 +44,7 @@ class Hold:
 
 def check_lease(lease: object) -> float:
     """Return the seconds of a lease; InvalidError for what is none."""
-    if (
-        isinstance(lease, bool)
-        or not isinstance(lease, int | float)
-        or not _SHORTEST <= lease <= _LONGEST
-    ):
-        raise InvalidError("lease", "must be a number of seconds, from 0.01 to 7 days")
-    return float(lease)
+    return check_seconds("lease", lease, _SHORTEST, _LONGEST)
 
 
 async def begin(scope: Scope, thread_id: str, hold: Hold) -> None:
@@ -111,8 +109,7 @@ async def renew(scope: Scope, thread_id: str, hold: Hold) -> None:
 
 async def end(scope: Scope, thread_id: str, run_id: str, status: Status, usage: Usage) -> None:
     """End a run with what it used; ConflictError (`run_lost`) if it has ended or lost its lease."""
-    *tokens, cost = astuple(usage)
-    used = (*tokens, None if cost is None else str(cost))
+    used = _columns(usage)
 
     async def change(tx: Transaction) -> bool:
         row = await lock_if_any(scope, thread_id, tx)
@@ -122,6 +119,54 @@ async def end(scope: Scope, thread_id: str, run_id: str, status: Status, usage: 
 
     if not await scope.atomically(change):
         raise lost(run_id)
+
+
+async def record(
+    scope: Scope,
+    thread_id: str,
+    run_id: str,
+    *,
+    status: Status,
+    started_at: datetime | None,
+    ended_at: datetime | None,
+    usage: Usage,
+) -> Run:
+    """Store a run that has ended elsewhere, or return the one that has the id.
+
+    NotFoundError for an unknown thread; ConflictError (`run_live`) while a turn still runs it.
+    """
+    check_id("run_id", run_id)
+    if not isinstance(usage, Usage):
+        raise InvalidError("usage", "must be a Usage")
+    times = (check_time("started_at", started_at), check_time("ended_at", ended_at))
+    if times[0] and times[1] and times[1] < times[0]:
+        raise InvalidError("ended_at", "must not be before started_at")
+    told = (run_id, check_ended(status), *_columns(usage), *times)
+
+    async def change(tx: Transaction) -> tuple[Row, bool]:
+        key = (await lock(scope, thread_id, tx))[0]
+        rows = await tx.fetch(scope.sql["run_record"], scope.key, key, *told)
+        if rows:
+            return rows[0], True
+        return (await scope.on_thread("run_get", thread_id, run_id, over=tx))[0], False
+
+    calls = scope.attempts()
+    row, written = await calls.atomically(scope.key, change)
+    found = _run(thread_id, row)
+    if found.status == "running":
+        raise ConflictError("run_live", "a turn still runs it", id=run_id)
+    if not written:
+        await calls.settle()
+    return found
+
+
+def check_ended(status: object) -> Status:
+    """Return `status` if something can end with it, else raise InvalidError."""
+    for known in get_args(Status):
+        if status == known != "running":
+            found: Status = known
+            return found
+    raise InvalidError("status", "must be complete, failed, cancelled or interrupted")
 
 
 async def get(scope: Scope, thread_id: str, run_id: str) -> Run:
@@ -141,15 +186,14 @@ async def page(
 
     async def fetch(stretch: Stretch) -> Found[Run]:
         down = stretch.forward == newest_first
-        started, id_ = stretch.after or (None, "")
-        at = datetime.fromisoformat(started) if started else LAST if down else FIRST
+        at, id_ = stretch.after or (LAST if down else FIRST, "")
         name = "runs_newest" if down else "runs_oldest"
         rows = await scope.on_thread(name, thread_id, at, id_, stretch.count)
         runs = [_run(thread_id, row) for row in rows]
         return Found([(run, run) for run in runs], place=_place)
 
     identity = ("runs", scope.owner_id, scope.user_id, thread_id, order)
-    return await read_page(fetch, limit=limit, cursor=cursor, width=2, identity=identity)
+    return await read_page(fetch, limit=limit, cursor=cursor, kinds=BY_TIME, identity=identity)
 
 
 async def usage(scope: Scope, thread_id: str) -> Usage:
@@ -168,6 +212,12 @@ async def reap(ex: Executor, sql: Mapping[str, Statement]) -> int:
         reaped += len(rows)
         if len(rows) < _REAPED:
             return reaped
+
+
+def _columns(usage: Usage) -> tuple[object, ...]:
+    """What was used as the statements take it."""
+    *tokens, cost = astuple(usage)
+    return (*tokens, None if cost is None else str(cost))
 
 
 def _run(thread_id: str, row: Row) -> Run:

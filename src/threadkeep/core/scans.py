@@ -15,11 +15,12 @@ from threadkeep.core.cursors import (
     check_limit,
     check_offset,
     check_order,
+    number_of,
     read_page,
     time_of,
 )
 from threadkeep.core.drafts import FIRST, LAST, check_time
-from threadkeep.core.rows import SEQ, messages_of
+from threadkeep.core.rows import SEQ, messages_of, split_head
 from threadkeep.core.scope import Scope
 from threadkeep.values import jsontext
 from threadkeep.values.errors import InvalidCursorError, InvalidError, NotFoundError
@@ -163,15 +164,16 @@ async def page(
             *scan.which.given,
             *_start(stretch.after, by_time=by_time, up=up),
         )
+        rows, head = split_head(rows)
         rows = sorted(rows, key=_by_time if by_time else _by_seq, reverse=up)
         found = list(zip(rows, messages_of(rows), strict=True))
-        return Found(found, place=_time_place if by_time else _by_seq)
+        return Found(found, place=_time_place if by_time else _by_seq, head=head)
 
     found = await read_page(
         fetch,
         limit=limit,
         cursor=cursor,
-        width=2 if by_time else 1,
+        kinds=(time_of, number_of) if by_time else (number_of,),
         identity=_identity(scope, thread_id, scan),
         inside=here.after is not None or here.offset > 0,
     )
@@ -190,7 +192,7 @@ async def last(scope: Scope, thread_id: str, scan: Scan, number: int) -> Page[Me
         raise InvalidError("after", "must not be given together with last")
     scan.check()
     found = await page(scope, thread_id, replace(scan, order="desc"), limit=number, cursor=None)
-    return Page(found.items[::-1], next=None, previous=None)
+    return Page(found.items[::-1], next=None, previous=None, head=found.head)
 
 
 async def _check_places(scope: Scope, thread_id: str, scan: Scan) -> None:
@@ -216,7 +218,7 @@ def _start(after: Place | None, *, by_time: bool, up: bool) -> tuple[datetime | 
     if not by_time:
         return None, after[0] if after else (_FAR if up else -1)
     if after:
-        return time_of(after[0]), after[1]
+        return after[0], after[1]
     return (LAST, _FAR) if up else (FIRST, -1)
 
 

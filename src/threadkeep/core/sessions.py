@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
-from threadkeep.core.cursors import Found, Place, Stretch, check_order, read_page
+from threadkeep.core.attempts import purged
+from threadkeep.core.cursors import BY_TIME, Found, Place, Stretch, check_order, read_page
 from threadkeep.core.drafts import FIRST, LAST, check_time
 from threadkeep.core.rows import metadata_of
 from threadkeep.core.scope import Scope
@@ -23,7 +24,6 @@ from threadkeep.values.unset import UNSET, Unset
 
 # Behind the columns of a session.
 _MARK = 10
-_PURGED = 1000
 
 T = TypeVar("T")
 
@@ -101,8 +101,7 @@ async def page(
 
     async def fetch(stretch: Stretch) -> Found[Session]:
         down = stretch.forward == newest_first
-        made, id_ = stretch.after or (None, "")
-        at = datetime.fromisoformat(made) if made else LAST if down else FIRST
+        at, id_ = stretch.after or (LAST if down else FIRST, "")
         rows = await whose.fetch(
             f"sessions{kind}_{'newest' if down else 'oldest'}",
             *(whose.key, whose.owner_id, thread, whose.user_id),
@@ -112,7 +111,7 @@ async def page(
         return Found([(session, session) for session in sessions], place=_place)
 
     identity = ("sessions", whose.owner_id, whose.user_id, thread, archived, order)
-    return await read_page(fetch, limit=limit, cursor=cursor, width=2, identity=identity)
+    return await read_page(fetch, limit=limit, cursor=cursor, kinds=BY_TIME, identity=identity)
 
 
 async def archive(
@@ -164,21 +163,8 @@ async def delete(scope: Scope, session_id: str) -> bool:
 
 async def purge(scope: Scope, before: datetime | None) -> int:
     """Delete the sessions that are past their end; how many."""
-    at = check_time("before", before)
-
-    async def change(tx: Transaction) -> int:
-        given = (scope.key, scope.owner_id, at, scope.user_id, _PURGED)
-        rows = await tx.fetch(scope.sql["sessions_purge"], *given)
-        if rows:
-            tx.xid = rows[0][0]
-        return len(rows)
-
-    purged = 0
-    while True:
-        more = await scope.atomically(change)
-        purged += more
-        if more < _PURGED:
-            return purged
+    given = (scope.key, scope.owner_id, check_time("before", before), scope.user_id)
+    return await purged(scope.ex, scope.sql, scope.key, "sessions_purge", *given)
 
 
 async def _on_session(

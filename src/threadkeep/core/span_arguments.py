@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import get_args
 
 from threadkeep.core.drafts import check_time
+from threadkeep.core.runs import check_ended
 from threadkeep.core.scope import Scope
 from threadkeep.core.threads import check_text
 from threadkeep.core.totals import check_between, check_type, check_user
@@ -62,7 +63,7 @@ class Beginning:
         return cls(
             check_id("span_id", new_id() if span_id is None else span_id),
             check_id("name", name),
-            _known_type(type),
+            known_type(type),
             parent,
             thread,
             run,
@@ -234,16 +235,11 @@ def check_duration(field: str, value: object) -> float | None:
 
 
 def _ended(status: object, default: Status) -> Status:
-    if status is None:
-        return default
-    for known in get_args(Status):
-        if status == known != "running":
-            found: Status = known
-            return found
-    raise InvalidError("status", "must be complete, failed, cancelled or interrupted, or None")
+    return default if status is None else check_ended(status)
 
 
-def _known_type(type: str | None) -> str:
+def known_type(type: str | None) -> str:
+    """Return `type` if it is a span's; else raise InvalidError."""
     known = check_type(type)
     if known is None:
         raise InvalidError("type", "must not be None")

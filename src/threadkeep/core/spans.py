@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime
 
 from threadkeep.core.attempts import Attempts
-from threadkeep.core.cursors import Found, Place, Stretch, check_order, read_page
+from threadkeep.core.cursors import BY_TIME, Found, Place, Stretch, check_order, read_page
 from threadkeep.core.drafts import FIRST, LAST
 from threadkeep.core.rows import metadata_of
 from threadkeep.core.scope import Scope
@@ -113,8 +112,7 @@ async def page(
 
     async def fetch(stretch: Stretch) -> Found[Span]:
         down = stretch.forward == newest_first
-        started, id_ = stretch.after or (None, "")
-        at = datetime.fromisoformat(started) if started else LAST if down else FIRST
+        at, id_ = stretch.after or (LAST if down else FIRST, "")
         rows = await scope.fetch(
             f"spans{which.kind}_{'newest' if down else 'oldest'}",
             scope.key,
@@ -129,7 +127,7 @@ async def page(
         return Found([(span, span) for _, kept, span in spans if kept], end, _place)
 
     identity = ("spans", scope.owner_id, which, order)
-    return await read_page(fetch, limit=limit, cursor=cursor, width=2, identity=identity)
+    return await read_page(fetch, limit=limit, cursor=cursor, kinds=BY_TIME, identity=identity)
 
 
 async def delete(scope: Scope, span_id: str) -> bool:

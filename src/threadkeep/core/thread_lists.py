@@ -1,13 +1,13 @@
-"""Lists of threads: filters, pages, counts, the active one."""
+"""Lists of an owner's threads: filters, pages, counts, the active one."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import get_args
 
-from threadkeep.core.attempts import Attempts
 from threadkeep.core.cursors import (
     MAX_LIMIT,
     Found,
@@ -15,23 +15,27 @@ from threadkeep.core.cursors import (
     Stretch,
     check_offset,
     check_order,
+    number_of,
     read_page,
+    text_of,
     time_of,
 )
-from threadkeep.core.drafts import FIRST, LAST
+from threadkeep.core.drafts import FIRST, LAST, check_time
 from threadkeep.core.rows import thread_of
 from threadkeep.core.scope import Scope
+from threadkeep.core.threads import check_text
 from threadkeep.values import jsontext
 from threadkeep.values.errors import InvalidCursorError, InvalidError
 from threadkeep.values.ids import check_id
 from threadkeep.values.page import Order, Page, ThreadOrder
 from threadkeep.values.parts import Json
-from threadkeep.values.ports import Executor, Row, Statement
+from threadkeep.values.ports import Row
 from threadkeep.values.thread import Thread, ThreadStatus
 
 _STATUSES: tuple[str, ...] = get_args(ThreadStatus)
 _ORDERS: tuple[str, ...] = get_args(ThreadOrder)
-_LOOKED_AT, _LOOKED_AT_METADATA = 1000, 10_000
+_LOOKED_AT, _LOOKED_AT_CLOSELY = 1000, 10_000
+_LONGEST_TITLE = 1000
 _ACTIVE_AT = 13
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MORE = 50
@@ -40,12 +44,18 @@ _FAR = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class ThreadFilter:
-    """Which threads a list or a count is about. None means any; metadata must be contained."""
+    """Which threads a list or a count is about. None means any; metadata must be contained.
+
+    `title` is a pattern that it must match; it was active at `since` or later, and before `until`.
+    """
 
     status: str | None = "active"
     user: str | None = None
     external_id: str | None = None
     metadata: str | None = None
+    title: str | None = None
+    since: datetime = FIRST
+    until: datetime = LAST
 
     @property
     def kind(self) -> str:
@@ -53,6 +63,11 @@ class ThreadFilter:
         if self.external_id is not None:
             return "_of_external"
         return "" if self.user is None else "_of_user"
+
+    @property
+    def matching(self) -> tuple[object, ...]:
+        """What the threads must match, as all these statements take it, behind the status."""
+        return (self.metadata, self.title, self.since, self.until)
 
     @property
     def given(self) -> tuple[str | None, ...]:
@@ -70,9 +85,12 @@ class ThreadFilter:
         user: str | None,
         external_id: str | None,
         metadata: Mapping[str, Json] | None,
+        title: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> ThreadFilter:
         """A checked filter. A handle of one user cannot ask for another."""
-        wanted = _wanted_status(status)
+        wanted = wanted_status(status)
         if user is not None:
             check_id("user", user)
             if scope.user_id is not None and user != scope.user_id:
@@ -84,6 +102,9 @@ class ThreadFilter:
             scope.user_id or user,
             external_id,
             jsontext.check_metadata(metadata, "metadata"),
+            None if title is None else _containing(title),
+            check_time("since", since) or FIRST,
+            check_time("until", until) or LAST,
         )
 
 
@@ -122,7 +143,7 @@ async def page(
             scope.key,
             scope.owner_id,
             which.status,
-            which.metadata,
+            *which.matching,
             order_by,
             *_start(order_by, at),
             stretch.count,
@@ -137,7 +158,7 @@ async def page(
         fetch,
         limit=limit,
         cursor=cursor,
-        width=2,
+        kinds=(_title_of if order_by == "title" else time_of, number_of),
         identity=("threads", scope.owner_id, which, order, *told),
         inside=after is not None or offset > 0,
     )
@@ -147,15 +168,16 @@ async def _by_activity(
     scope: Scope, which: ThreadFilter, at: Place | None, *, down: bool, count: int
 ) -> Found[Thread]:
     """The threads that match among the next ones in the order of their activity."""
-    bound = max(_LOOKED_AT if which.metadata is None else _LOOKED_AT_METADATA, count)
-    start = (time_of(at[0]), at[1]) if at else (LAST, _FAR) if down else (FIRST, -1)
+    closely = which.metadata is not None or which.title is not None
+    bound = max(_LOOKED_AT_CLOSELY if closely else _LOOKED_AT, count)
+    start = at or ((LAST, _FAR) if down else (FIRST, -1))
     rows = await scope.fetch(
         f"threads{which.kind}_{'newest' if down else 'oldest'}",
         scope.key,
         scope.owner_id,
         *start,
         which.status,
-        which.metadata,
+        *which.matching,
         count,
         bound,
         *which.given,
@@ -170,8 +192,7 @@ async def _place_of(scope: Scope, thread_id: str, order_by: ThreadOrder) -> Plac
     rows = await scope.on_thread("thread_place", thread_id)
     if not rows:
         raise InvalidCursorError
-    value = rows[0][1 + _ORDERS.index(order_by)]
-    return (value if order_by == "title" else value.isoformat(), rows[0][0])
+    return (rows[0][1 + _ORDERS.index(order_by)], rows[0][0])
 
 
 def _start(order_by: ThreadOrder, at: Place | None) -> tuple[object, ...]:
@@ -180,10 +201,13 @@ def _start(order_by: ThreadOrder, at: Place | None) -> tuple[object, ...]:
         return (None, None, None, None)
     value, key = at
     if order_by != "title":
-        return (False, time_of(value), "", key)
-    if value is not None and not isinstance(value, str):
-        raise InvalidCursorError
+        return (False, value, "", key)
     return (value is None, _EPOCH, value or "", key)
+
+
+def _title_of(value: object) -> str | None:
+    """The title that a place holds, None for the threads that have none."""
+    return None if value is None else text_of(value)
 
 
 def _activity_place(row: Row) -> Place:
@@ -196,30 +220,6 @@ def _time_place(row: Row) -> Place:
 
 def _title_place(row: Row) -> Place:
     return (None if row[0] else row[2], row[3])
-
-
-async def page_of_all(
-    ex: Executor,
-    sql: Mapping[str, Statement],
-    *,
-    status: str,
-    order: Order,
-    limit: int,
-    cursor: str | None,
-) -> Page[Thread]:
-    """A page of the threads of all owners, by their keys: for the admin role."""
-    ascending = check_order(order) == "asc"
-    wanted = _wanted_status(status)
-
-    async def fetch(stretch: Stretch) -> Found[Thread]:
-        up = stretch.forward == ascending
-        start = stretch.after or ((-_FAR - 1, -1) if up else (_FAR, _FAR))
-        name = "threads_of_all_up" if up else "threads_of_all_down"
-        rows = await Attempts(ex, sql).fetch(sql[name], *start, wanted, stretch.count)
-        return Found([((row[0], row[1]), thread_of(row[2:])) for row in rows])
-
-    identity = ("threads of all", status, order)
-    return await read_page(fetch, limit=limit, cursor=cursor, width=2, identity=identity)
 
 
 async def find_active(scope: Scope, which: ThreadFilter) -> Thread | None:
@@ -242,7 +242,7 @@ async def count(scope: Scope, which: ThreadFilter) -> int:
         which.user,
         which.external_id,
         which.status,
-        which.metadata,
+        *which.matching,
     )
     return int(rows[0][0])
 
@@ -265,10 +265,19 @@ async def heads(
     return [(id_, *found[id_][1:]) for id_ in asked if id_ in found]
 
 
-def _wanted_status(status: str) -> str | None:
+def wanted_status(status: str) -> str | None:
     """The status to look for, None for all; InvalidError for what is neither."""
     if status == "all":
         return None
     if status not in _STATUSES:
         raise InvalidError("status", f"must be all or one of {', '.join(_STATUSES)}")
     return status
+
+
+def _containing(title: object) -> str:
+    """The pattern of what contains this text; its wildcards stand for themselves."""
+    text = check_text("title", title)
+    if text is None or len(text) > _LONGEST_TITLE:
+        raise InvalidError("title", f"must be at most {_LONGEST_TITLE} characters")
+    escaped = re.sub(r"([%_\\])", r"\\\1", text)
+    return f"%{escaped}%"

@@ -269,8 +269,8 @@ def check_changes(
         jsontext.check_metadata(None if given is UNSET else given, "metadata")
 
 
-def check_text(field: str, value: object) -> str | None:
-    """Return `value` if it is text that PostgreSQL can hold, or None."""
+def check_text(field: str, value: object, *, most: int | None = None) -> str | None:
+    """Return `value` if it is text that PostgreSQL can hold, of `most` bytes at most, or None."""
     if value is None:
         return None
     if (
@@ -279,6 +279,8 @@ def check_text(field: str, value: object) -> str | None:
         or value != value.encode(errors="replace").decode()
     ):
         raise InvalidError(field, "must be a str without NUL and lone surrogates, or None")
+    if most is not None and len(value.encode()) > most:
+        raise InvalidError(field, f"must have at most {most} UTF-8 bytes")
     return value
 
 

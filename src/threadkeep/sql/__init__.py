@@ -20,7 +20,7 @@ from threadkeep.values.ports import Statement
 _FILES = (
     *("access", "append", "attempts", "threads", "messages", "scans", "runs", "windows"),
     *("migrations", "health", "attachments", "feedback", "sessions", "tool_calls"),
-    *("spans", "totals", "bulk"),
+    *("spans", "totals", "bulk", "handover", "events", "scores", "keys", "refresh_tokens"),
 )
 _HEADER = re.compile(r"^-- (name|fragment): *(.+)$", re.MULTILINE)
 _MARK = re.compile(r"/\*use (\w+)\*/")

@@ -38,6 +38,26 @@ ALTER TABLE /*schema*/feedback FORCE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS feedback_owner ON /*schema*/feedback;
 CREATE POLICY feedback_owner ON /*schema*/feedback
   USING (owner_key = (SELECT /*schema*/current_owner()));
+ALTER TABLE /*schema*/api_keys ENABLE ROW LEVEL SECURITY;
+ALTER TABLE /*schema*/api_keys FORCE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS api_keys_owner ON /*schema*/api_keys;
+CREATE POLICY api_keys_owner ON /*schema*/api_keys
+  USING (owner_key = (SELECT /*schema*/current_owner()));
+ALTER TABLE /*schema*/refresh_tokens ENABLE ROW LEVEL SECURITY;
+ALTER TABLE /*schema*/refresh_tokens FORCE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS refresh_tokens_owner ON /*schema*/refresh_tokens;
+CREATE POLICY refresh_tokens_owner ON /*schema*/refresh_tokens
+  USING (owner_key = (SELECT /*schema*/current_owner()));
+ALTER TABLE /*schema*/events ENABLE ROW LEVEL SECURITY;
+ALTER TABLE /*schema*/events FORCE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS events_owner ON /*schema*/events;
+CREATE POLICY events_owner ON /*schema*/events
+  USING (owner_key = (SELECT /*schema*/current_owner()));
+ALTER TABLE /*schema*/scores ENABLE ROW LEVEL SECURITY;
+ALTER TABLE /*schema*/scores FORCE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS scores_owner ON /*schema*/scores;
+CREATE POLICY scores_owner ON /*schema*/scores
+  USING (owner_key = (SELECT /*schema*/current_owner()));
 
 -- name: share
 -- No row-level security: only the statements of the store keep owners apart.
@@ -55,6 +75,14 @@ ALTER TABLE /*schema*/attachments NO FORCE ROW LEVEL SECURITY;
 ALTER TABLE /*schema*/attachments DISABLE ROW LEVEL SECURITY;
 ALTER TABLE /*schema*/feedback NO FORCE ROW LEVEL SECURITY;
 ALTER TABLE /*schema*/feedback DISABLE ROW LEVEL SECURITY;
+ALTER TABLE /*schema*/api_keys NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE /*schema*/api_keys DISABLE ROW LEVEL SECURITY;
+ALTER TABLE /*schema*/refresh_tokens NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE /*schema*/refresh_tokens DISABLE ROW LEVEL SECURITY;
+ALTER TABLE /*schema*/events NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE /*schema*/events DISABLE ROW LEVEL SECURITY;
+ALTER TABLE /*schema*/scores NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE /*schema*/scores DISABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS threads_owner ON /*schema*/threads;
 DROP POLICY IF EXISTS messages_owner ON /*schema*/messages;
 DROP POLICY IF EXISTS runs_owner ON /*schema*/runs;
@@ -62,6 +90,10 @@ DROP POLICY IF EXISTS sessions_owner ON /*schema*/sessions;
 DROP POLICY IF EXISTS spans_owner ON /*schema*/spans;
 DROP POLICY IF EXISTS attachments_owner ON /*schema*/attachments;
 DROP POLICY IF EXISTS feedback_owner ON /*schema*/feedback;
+DROP POLICY IF EXISTS api_keys_owner ON /*schema*/api_keys;
+DROP POLICY IF EXISTS refresh_tokens_owner ON /*schema*/refresh_tokens;
+DROP POLICY IF EXISTS events_owner ON /*schema*/events;
+DROP POLICY IF EXISTS scores_owner ON /*schema*/scores;
 DROP POLICY IF EXISTS threads_admin ON /*schema*/threads;
 DROP POLICY IF EXISTS messages_admin ON /*schema*/messages;
 DROP POLICY IF EXISTS runs_admin ON /*schema*/runs;
@@ -69,6 +101,10 @@ DROP POLICY IF EXISTS sessions_admin ON /*schema*/sessions;
 DROP POLICY IF EXISTS spans_admin ON /*schema*/spans;
 DROP POLICY IF EXISTS attachments_admin ON /*schema*/attachments;
 DROP POLICY IF EXISTS feedback_admin ON /*schema*/feedback;
+DROP POLICY IF EXISTS api_keys_admin ON /*schema*/api_keys;
+DROP POLICY IF EXISTS refresh_tokens_admin ON /*schema*/refresh_tokens;
+DROP POLICY IF EXISTS events_admin ON /*schema*/events;
+DROP POLICY IF EXISTS scores_admin ON /*schema*/scores;
 
 -- name: oversee
 -- The admin role sees and changes the rows of all owners.
@@ -86,6 +122,14 @@ DROP POLICY IF EXISTS attachments_admin ON /*schema*/attachments;
 CREATE POLICY attachments_admin ON /*schema*/attachments TO :"admin_role" USING (true);
 DROP POLICY IF EXISTS feedback_admin ON /*schema*/feedback;
 CREATE POLICY feedback_admin ON /*schema*/feedback TO :"admin_role" USING (true);
+DROP POLICY IF EXISTS api_keys_admin ON /*schema*/api_keys;
+CREATE POLICY api_keys_admin ON /*schema*/api_keys TO :"admin_role" USING (true);
+DROP POLICY IF EXISTS refresh_tokens_admin ON /*schema*/refresh_tokens;
+CREATE POLICY refresh_tokens_admin ON /*schema*/refresh_tokens TO :"admin_role" USING (true);
+DROP POLICY IF EXISTS events_admin ON /*schema*/events;
+CREATE POLICY events_admin ON /*schema*/events TO :"admin_role" USING (true);
+DROP POLICY IF EXISTS scores_admin ON /*schema*/scores;
+CREATE POLICY scores_admin ON /*schema*/scores TO :"admin_role" USING (true);
 
 -- name: role_create
 -- A role that cannot log in, if there is none of that name. Roles belong to the whole cluster:
@@ -106,6 +150,7 @@ $threadkeep$;
 GRANT USAGE ON SCHEMA :"schema" TO :"role";
 GRANT SELECT, INSERT, UPDATE, DELETE
   ON /*schema*/threads, /*schema*/messages, /*schema*/runs, /*schema*/sessions, /*schema*/spans,
-     /*schema*/attachments, /*schema*/feedback TO :"role";
+     /*schema*/attachments, /*schema*/feedback, /*schema*/api_keys, /*schema*/refresh_tokens,
+     /*schema*/events, /*schema*/scores TO :"role";
 GRANT SELECT ON /*schema*/transcript, /*schema*/schema_migrations TO :"role";
 GRANT EXECUTE ON FUNCTION /*schema*/owner_key(text), /*schema*/current_owner() TO :"role";

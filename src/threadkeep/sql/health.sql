@@ -99,14 +99,40 @@ f AS (
   INSERT INTO /*schema*/feedback (
     owner_key, thread_key, seq, created_at, updated_at, user_id, kind)
   SELECT $1::bigint, m.thread_key, m.seq, now(), now(), 'doctor', 'positive' FROM m
+),
+k AS (
+  INSERT INTO /*schema*/api_keys (
+    owner_key, created_at, updated_at, owner_id, key_id, name, scopes, hash)
+  SELECT $1::bigint, now(), now(), $2::text, 'doctor', 'doctor', '{}', sha256('') FROM t
+),
+n AS (
+  INSERT INTO /*schema*/refresh_tokens (
+    owner_key, generation, created_at, updated_at, expires_at, owner_id, token_id)
+  SELECT $1::bigint, 0, now(), now(), now(), $2::text, 'doctor' FROM t
+),
+e AS (
+  INSERT INTO /*schema*/events (
+    owner_key, thread_key, created_at, owner_id, event_id, kind)
+  SELECT $1::bigint, t.thread_key, now(), $2::text, 'doctor', 'doctor' FROM t
+),
+c AS (
+  INSERT INTO /*schema*/scores (
+    owner_key, thread_key, value, created_at, owner_id, score_id, name, type)
+  SELECT $1::bigint, t.thread_key, 1, now(), $2::text, 'doctor', 'doctor', 'numeric' FROM t
 )
 SELECT t.thread_key FROM t;
 
 -- name: health_seen
 -- In which tables the planted rows are seen. $1 owner_key, $2 thread_key.
 SELECT s.name FROM (
+  SELECT 'api_keys', EXISTS (SELECT FROM /*schema*/api_keys k
+                             WHERE k.owner_key = $1::bigint AND k.key_id = 'doctor')
+  UNION ALL
   SELECT 'attachments', EXISTS (SELECT FROM /*schema*/attachments a
                                 WHERE a.owner_key = $1::bigint AND a.thread_key = $2::bigint)
+  UNION ALL
+  SELECT 'events', EXISTS (SELECT FROM /*schema*/events e
+                         WHERE e.owner_key = $1::bigint AND e.thread_key = $2::bigint)
   UNION ALL
   SELECT 'feedback', EXISTS (SELECT FROM /*schema*/feedback f
                              WHERE f.owner_key = $1::bigint AND f.thread_key = $2::bigint)
@@ -114,8 +140,14 @@ SELECT s.name FROM (
   SELECT 'messages', EXISTS (SELECT FROM /*schema*/messages m
                              WHERE m.owner_key = $1::bigint AND m.thread_key = $2::bigint)
   UNION ALL
+  SELECT 'refresh_tokens', EXISTS (SELECT FROM /*schema*/refresh_tokens n
+                                   WHERE n.owner_key = $1::bigint AND n.token_id = 'doctor')
+  UNION ALL
   SELECT 'runs', EXISTS (SELECT FROM /*schema*/runs r
                          WHERE r.owner_key = $1::bigint AND r.thread_key = $2::bigint)
+  UNION ALL
+  SELECT 'scores', EXISTS (SELECT FROM /*schema*/scores c
+                           WHERE c.owner_key = $1::bigint AND c.thread_key = $2::bigint)
   UNION ALL
   SELECT 'sessions', EXISTS (SELECT FROM /*schema*/sessions s
                              WHERE s.owner_key = $1::bigint AND s.thread_key = $2::bigint)
@@ -128,11 +160,23 @@ SELECT s.name FROM (
 ) AS s (name, seen)
 WHERE s.seen;
 
+-- name: health_intrude_api_keys
+-- A key for the planted owner, by somebody else. $1 owner_key, $2 thread_key, not used.
+INSERT INTO /*schema*/api_keys (
+  owner_key, created_at, updated_at, owner_id, key_id, name, scopes, hash)
+VALUES ($1::bigint, now(), now(), 'doctor', $2::bigint::text, 'intruder', '{}', sha256(''));
+
 -- name: health_intrude_attachments
 -- An attachment of the planted thread, by somebody else. $1 owner_key, $2 thread_key.
 INSERT INTO /*schema*/attachments (
   owner_key, thread_key, created_at, updated_at, owner_id, attachment_id, name, media_type)
 VALUES ($1::bigint, $2::bigint, now(), now(), 'doctor', 'intruder', 'intruder', 'text/plain');
+
+-- name: health_intrude_events
+-- An event of the planted thread, by somebody else. $1 owner_key, $2 thread_key.
+INSERT INTO /*schema*/events (
+  owner_key, thread_key, created_at, owner_id, event_id, kind)
+VALUES ($1::bigint, $2::bigint, now(), 'doctor', 'intruder', 'intruder');
 
 -- name: health_intrude_feedback
 -- Feedback on the planted message, by somebody else. $1 owner_key, $2 thread_key.
@@ -147,11 +191,23 @@ INSERT INTO /*schema*/messages (
 VALUES ($1::bigint, $2::bigint, 2, 1, now(), now(), 1, 0, false, true,
         'intruder', 'user', 'complete', 'threadkeep', '{}');
 
+-- name: health_intrude_refresh_tokens
+-- A refresh token of the planted owner, by somebody else. $1 owner_key, $2 thread_key, not used.
+INSERT INTO /*schema*/refresh_tokens (
+  owner_key, generation, created_at, updated_at, expires_at, owner_id, token_id)
+VALUES ($1::bigint, 0, now(), now(), now(), 'doctor', $2::bigint::text);
+
 -- name: health_intrude_runs
 -- A run of the planted thread, by somebody else. $1 owner_key, $2 thread_key.
 INSERT INTO /*schema*/runs (
   owner_key, thread_key, started_at, renewed_at, lease_until, exclusive, run_id, status)
 VALUES ($1::bigint, $2::bigint, now(), now(), now(), false, 'intruder', 'running');
+
+-- name: health_intrude_scores
+-- A score of the planted thread, by somebody else. $1 owner_key, $2 thread_key.
+INSERT INTO /*schema*/scores (
+  owner_key, thread_key, value, created_at, owner_id, score_id, name, type)
+VALUES ($1::bigint, $2::bigint, 1, now(), 'doctor', 'intruder', 'intruder', 'numeric');
 
 -- name: health_intrude_sessions
 -- A session of the planted thread, by somebody else. $1 owner_key, $2 thread_key.
@@ -176,10 +232,14 @@ VALUES ($1::bigint, 1, 0, 0, 0, now(), now(), now(), 0, 'doctor', $2::bigint::te
 -- What a transaction that may only read sees of each table: is there anything in it, and is any of
 -- that shown. $1 schema, $2 the tables.
 SELECT c.relname::text, pg_relation_size(c.oid) > 0,
-       CASE c.relname WHEN 'attachments' THEN EXISTS (SELECT FROM /*schema*/attachments)
+       CASE c.relname WHEN 'api_keys' THEN EXISTS (SELECT FROM /*schema*/api_keys)
+                      WHEN 'attachments' THEN EXISTS (SELECT FROM /*schema*/attachments)
+                      WHEN 'events' THEN EXISTS (SELECT FROM /*schema*/events)
                       WHEN 'feedback' THEN EXISTS (SELECT FROM /*schema*/feedback)
                       WHEN 'messages' THEN EXISTS (SELECT FROM /*schema*/messages)
+                      WHEN 'refresh_tokens' THEN EXISTS (SELECT FROM /*schema*/refresh_tokens)
                       WHEN 'runs' THEN EXISTS (SELECT FROM /*schema*/runs)
+                      WHEN 'scores' THEN EXISTS (SELECT FROM /*schema*/scores)
                       WHEN 'sessions' THEN EXISTS (SELECT FROM /*schema*/sessions)
                       WHEN 'spans' THEN EXISTS (SELECT FROM /*schema*/spans)
                       WHEN 'threads' THEN EXISTS (SELECT FROM /*schema*/threads) END

@@ -94,22 +94,32 @@ FROM (
   LIMIT $8::integer
 ) m;
 
+-- fragment: head_id
+-- The message id of the head of thread t.
+SELECT h.message_id FROM /*schema*/messages h
+      WHERE h.owner_key = $1::bigint AND h.thread_key = t.thread_key
+        AND h.seq BETWEEN t.head_seq AND t.head_seq
+      ORDER BY h.seq LIMIT 1
+
 -- name: messages_up_tree, messages_down_tree reversed
--- A page of all messages of a thread by seq, branches and all.
+-- A page of all messages of a thread by seq, branches and all. Behind the columns of its first row
+-- stands the id of the head; that row has no seq where there is no message.
 -- $1 owner_key, $2 owner_id, $3 thread_id, $4 user_id, $5 only what stands before this seq, $6 only
 -- what stands after this seq, $7 rows to return.
 SELECT r.* FROM (
   SELECT set_config('threadkeep.owner', $1::bigint::text, true) AS owner OFFSET 0
 ) g CROSS JOIN LATERAL (
-  SELECT /*use message_columns*/
-  FROM (/*use named_thread*/) t CROSS JOIN LATERAL (
+  SELECT /*use message_columns*/, CASE WHEN m.n > 1 THEN NULL ELSE t.head END
+  FROM (
+    SELECT t.thread_key, (/*use head_id*/) AS head FROM (/*use named_thread*/) t OFFSET 0
+  ) t LEFT JOIN LATERAL (
     SELECT m.*, row_number() OVER () AS n FROM (
       SELECT m.* FROM /*schema*/messages m
       WHERE m.owner_key = $1::bigint AND m.thread_key = t.thread_key
         AND m.seq < $5::bigint AND m.seq > $6::bigint
       ORDER BY m.seq /*dir*/DESC LIMIT $7::integer
     ) m
-  ) m
+  ) m ON true
 ) r;
 
 -- name: messages_count_path
@@ -120,6 +130,93 @@ SELECT coalesce(sum(c.count), 0)::bigint FROM path p CROSS JOIN LATERAL (
   WHERE m.owner_key = $1::bigint AND m.thread_key = p.thread_key AND m.seq BETWEEN p.lo AND p.hi
   OFFSET 0
 ) c;
+
+-- name: messages_depths
+-- What tells how many messages stand above some of a thread: the rows where their paths enter a
+-- stretch, each with the id if it is one of theirs, its seq, how many rows the stretch has up to it,
+-- and the seq of the row that the stretch hangs below. A row of a stretch is counted once, however
+-- many paths lead through it; where none was ever removed from the thread they need no counting.
+-- $1 owner_key, $2 owner_id, $3 thread_id, $4 user_id, $5 message_ids.
+WITH RECURSIVE g AS MATERIALIZED (
+  SELECT set_config('threadkeep.owner', $1::bigint::text, true) AS owner
+),
+thread AS MATERIALIZED (
+  SELECT l.* FROM g CROSS JOIN LATERAL (
+    SELECT t.thread_key, t.message_count = t.next_seq - 1 AS whole FROM (/*use named_thread*/) t
+  ) l
+),
+asked AS MATERIALIZED (
+  SELECT t.thread_key, m.message_id, m.seq AS hi, m.anchor AS lo
+  FROM thread t CROSS JOIN unnest($5::text[]) AS x (message_id) CROSS JOIN LATERAL (
+    SELECT m.message_id, m.seq, m.anchor FROM /*schema*/messages m
+    WHERE m.owner_key = $1::bigint AND m.thread_key = t.thread_key
+      AND m.message_id BETWEEN x.message_id AND x.message_id
+    ORDER BY m.message_id LIMIT 1
+  ) m
+),
+path AS (
+  SELECT a.thread_key, a.hi, a.lo FROM asked a
+  UNION
+  /*use path_before*/
+),
+pieces AS (
+  SELECT p.thread_key, p.hi, p.lo,
+         lag(p.hi, 1, p.lo - 1) OVER (PARTITION BY p.lo ORDER BY p.hi) AS below
+  FROM path p
+),
+counted AS (
+  SELECT p.thread_key, p.hi, p.lo, sum(p.count) OVER (PARTITION BY p.lo ORDER BY p.hi)::bigint AS n
+  FROM (
+    SELECT p.*, CASE WHEN (SELECT t.whole FROM thread t) THEN p.hi - p.below ELSE (
+        SELECT count(*) FROM /*schema*/messages m
+        WHERE m.owner_key = $1::bigint AND m.thread_key = p.thread_key
+          AND m.seq > p.below AND m.seq <= p.hi) END AS count
+    FROM pieces p
+  ) p
+)
+SELECT a.message_id, c.hi, c.n, (
+    SELECT m.parent_seq FROM /*schema*/messages m
+    WHERE m.owner_key = $1::bigint AND m.thread_key = c.thread_key AND m.seq >= c.lo
+    ORDER BY m.seq LIMIT 1)
+FROM counted c LEFT JOIN asked a ON a.hi = c.hi;
+
+-- name: messages_leaf
+-- What tells where the tree below a message ends: the rows after it that are not the child of the
+-- row before them, by which stretches begin, each with the anchor of its parent and the id of the
+-- row before it; and one that stands behind them all. The seq is looked at from outside: it would
+-- lead the planner to read all rows that have a later one.
+-- $1 owner_key, $2 owner_id, $3 thread_id, $4 user_id, $5 message_id or NULL for the head.
+SELECT r.* FROM (
+  SELECT set_config('threadkeep.owner', $1::bigint::text, true) AS owner OFFSET 0
+) g CROSS JOIN LATERAL (
+  SELECT x.seq, x.anchor, c.seq, c.anchor, c.parent_seq, p.anchor, b.message_id
+  FROM (/*use named_thread*/) t CROSS JOIN LATERAL (
+    (SELECT m.seq, m.anchor FROM /*schema*/messages m
+     WHERE m.owner_key = $1::bigint AND m.thread_key = t.thread_key
+       AND m.message_id BETWEEN $5::text AND $5::text
+     ORDER BY m.message_id LIMIT 1)
+    UNION ALL
+    (SELECT t.head_seq, t.head_anchor WHERE $5::text IS NULL AND t.head_seq IS NOT NULL)
+  ) x CROSS JOIN LATERAL (
+    (SELECT c.* FROM (
+       SELECT m.seq, m.anchor, m.parent_seq FROM /*schema*/messages m
+       WHERE m.owner_key = $1::bigint AND m.thread_key = t.thread_key
+         AND m.parent_seq IS DISTINCT FROM m.seq - 1
+       ORDER BY m.parent_seq OFFSET 0
+     ) c WHERE c.seq > x.seq)
+    UNION ALL
+    (SELECT t.next_seq, NULL::bigint, NULL::bigint)
+  ) c LEFT JOIN LATERAL (
+    SELECT m.anchor FROM /*schema*/messages m
+    WHERE m.owner_key = $1::bigint AND m.thread_key = t.thread_key
+      AND m.seq BETWEEN c.parent_seq AND c.parent_seq
+    ORDER BY m.seq LIMIT 1
+  ) p ON true CROSS JOIN LATERAL (
+    SELECT m.message_id FROM /*schema*/messages m
+    WHERE m.owner_key = $1::bigint AND m.thread_key = t.thread_key AND m.seq < c.seq
+    ORDER BY m.seq DESC LIMIT 1
+  ) b
+) r;
 
 -- name: messages_find
 -- Which of a batch are stored, and whether with the same content; with the thread's head.

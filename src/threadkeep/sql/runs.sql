@@ -126,6 +126,31 @@ held AS (
 )
 SELECT n.run_id FROM renewed n;
 
+-- fragment: added_usage
+-- The sums of the thread t with what the run e used. What nobody said stays NULL, and no sum is
+-- more than it can hold: that would refuse the run.
+input_tokens = coalesce(
+    t.input_tokens
+      - greatest(0, t.input_tokens - (9223372036854775807 - e.input_tokens))
+      + e.input_tokens,
+    t.input_tokens, e.input_tokens),
+  output_tokens = coalesce(
+    t.output_tokens
+      - greatest(0, t.output_tokens - (9223372036854775807 - e.output_tokens))
+      + e.output_tokens,
+    t.output_tokens, e.output_tokens),
+  cached_tokens = coalesce(
+    t.cached_tokens
+      - greatest(0, t.cached_tokens - (9223372036854775807 - e.cached_tokens))
+      + e.cached_tokens,
+    t.cached_tokens, e.cached_tokens),
+  reasoning_tokens = coalesce(
+    t.reasoning_tokens
+      - greatest(0, t.reasoning_tokens - (9223372036854775807 - e.reasoning_tokens))
+      + e.reasoning_tokens,
+    t.reasoning_tokens, e.reasoning_tokens),
+  cost = coalesce(t.cost + e.cost, t.cost, e.cost)
+
 -- name: run_end
 -- Ends a run of a locked thread, adds what it used to the thread's totals and lets the thread go; no
 -- row if the run has lost its lease.
@@ -141,16 +166,40 @@ WITH ended AS (
 UPDATE /*schema*/threads t SET
   live_until = CASE WHEN t.live_run = e.run_id THEN NULL ELSE t.live_until END,
   live_run = nullif(t.live_run, e.run_id),
-  input_tokens = coalesce(t.input_tokens + e.input_tokens, t.input_tokens, e.input_tokens),
-  output_tokens = coalesce(t.output_tokens + e.output_tokens, t.output_tokens, e.output_tokens),
-  cached_tokens = coalesce(t.cached_tokens + e.cached_tokens, t.cached_tokens, e.cached_tokens),
-  reasoning_tokens =
-    coalesce(t.reasoning_tokens + e.reasoning_tokens, t.reasoning_tokens, e.reasoning_tokens),
-  cost = coalesce(t.cost + e.cost, t.cost, e.cost),
+  /*use added_usage*/,
   updated_at = e.ended_at
 FROM ended e
 WHERE t.owner_key = $1::bigint AND t.thread_key = $2::bigint
 RETURNING t.thread_key;
+
+-- name: run_record
+-- Stores a run of a locked thread that has ended elsewhere, and adds what it used to the thread's
+-- sums; no row if there is a run of that id. It never ends before it starts.
+-- $1 owner_key, $2 thread_key, $3 run_id, $4 status, $5 to $9 what it used, $10 started_at (NULL:
+-- when it ended), $11 ended_at (NULL: now).
+WITH e AS (
+  INSERT INTO /*schema*/runs AS r (
+    owner_key, thread_key, started_at, renewed_at, lease_until, ended_at, exclusive, run_id, status,
+    input_tokens, output_tokens, cached_tokens, reasoning_tokens, cost)
+  SELECT $1::bigint, $2::bigint, x.started_at, x.ended_at, x.ended_at, x.ended_at, false, $3::text,
+         $4::text, $5::bigint, $6::bigint, $7::bigint, $8::bigint, $9::text::numeric
+  FROM (
+    SELECT coalesce($10::timestamptz, $11::timestamptz, now()) AS started_at,
+           coalesce($11::timestamptz, greatest(now(), $10::timestamptz)) AS ended_at
+    FROM /*schema*/threads t WHERE t.owner_key = $1::bigint AND t.thread_key = $2::bigint
+  ) x
+  ON CONFLICT (owner_key, thread_key, run_id) DO NOTHING
+  RETURNING r.*
+),
+counted AS (
+  UPDATE /*schema*/threads t SET
+    /*use added_usage*/,
+    updated_at = now()
+  FROM e
+  WHERE t.owner_key = $1::bigint AND t.thread_key = $2::bigint
+  RETURNING t.thread_key
+)
+SELECT /*use run_columns*/ FROM e r;
 
 -- name: runs_reap
 -- Writes down which runs were interrupted, of all owners; for the admin role.

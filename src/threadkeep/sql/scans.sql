@@ -16,7 +16,15 @@ start AS MATERIALIZED (
       AND m.message_id BETWEEN $8::text AND $8::text
     ORDER BY m.message_id LIMIT 1
   ) a
+),
+head AS MATERIALIZED (
+  SELECT CASE WHEN $6::boolean THEN (/*use head_id*/) END AS id FROM thread t
 )
+
+-- fragment: scanned_columns
+-- The columns of a message, and the id of the head of a tree, for which one row without a seq stands
+-- where no message matches.
+/*use message_columns*/, h.id
 
 -- fragment: scanned_rows
 -- The messages of a stretch that a scan is about. Only an archived session that the handle can
@@ -42,8 +50,8 @@ m.owner_key = $1::bigint AND m.thread_key = p.thread_key AND m.seq BETWEEN p.lo 
 -- $11 roles, $12 metadata to contain, $13 and $14 created since and before, $15 whether they call
 -- tools, $16 session; $17 also messages of archived sessions. $18 NULL, $19 start after this seq.
 WITH RECURSIVE /*use scanned*/
-SELECT /*use message_columns*/
-FROM (
+SELECT /*use scanned_columns*/
+FROM head h LEFT JOIN (
   SELECT m.*, 1 AS n
   FROM stretches p CROSS JOIN LATERAL (
     SELECT m.* FROM /*schema*/messages m
@@ -52,13 +60,13 @@ FROM (
   ) m
   WHERE p.hi > $7::bigint
   LIMIT $9::integer OFFSET $10::bigint
-) m;
+) m ON true;
 
 -- name: messages_scan_down
 -- The same, oldest first.
 WITH RECURSIVE /*use scanned*/
-SELECT /*use message_columns*/
-FROM (
+SELECT /*use scanned_columns*/
+FROM head h LEFT JOIN (
   SELECT m.*, 1 AS n
   FROM (SELECT p.* FROM stretches p ORDER BY p.hi) p CROSS JOIN LATERAL (
     SELECT m.* FROM /*schema*/messages m
@@ -67,14 +75,14 @@ FROM (
   ) m
   WHERE p.hi > $7::bigint
   LIMIT $9::integer OFFSET $10::bigint
-) m;
+) m ON true;
 
 -- name: messages_newest, messages_oldest reversed
 -- The same by created_at, and by seq where that is equal: reads and sorts all that match.
 -- $1 to $17 as in messages_scan_up, $18 and $19 the place to start after.
 WITH RECURSIVE /*use scanned*/
-SELECT /*use message_columns*/
-FROM (
+SELECT /*use scanned_columns*/
+FROM head h LEFT JOIN (
   SELECT m.*, 1 AS n
   FROM (
     SELECT m.thread_key, m.seq FROM stretches p CROSS JOIN LATERAL (
@@ -91,25 +99,25 @@ FROM (
       AND m.seq BETWEEN k.seq AND k.seq
     ORDER BY m.seq LIMIT 1
   ) m
-) m;
+) m ON true;
 
 -- fragment: sorted_threads
--- A page of s, the threads that match, by what $5 names and then by their key; reads and sorts them
+-- A page of s, the threads that match, by what $8 names and then by their key; reads and sorts them
 -- all. What a thread is not sorted by is the same for all.
 SELECT k.untitled, k.at, k.title, k.thread_key, /*use thread_columns*/
 FROM (
   SELECT k.* FROM (
-    SELECT s.thread_key, $5::text = 'title' AND s.title IS NULL AS untitled,
-           CASE $5::text WHEN 'created_at' THEN s.created_at WHEN 'updated_at' THEN s.updated_at
+    SELECT s.thread_key, $8::text = 'title' AND s.title IS NULL AS untitled,
+           CASE $8::text WHEN 'created_at' THEN s.created_at WHEN 'updated_at' THEN s.updated_at
              WHEN 'active_at' THEN s.active_at ELSE timestamptz 'epoch' END AS at,
-           CASE WHEN $5::text = 'title' AND s.title IS NOT NULL THEN left(s.title, 200)
+           CASE WHEN $8::text = 'title' AND s.title IS NOT NULL THEN left(s.title, 200)
              ELSE '' END COLLATE "C" AS title
     FROM s
   ) k
-  WHERE $9::bigint IS NULL OR (k.untitled, k.at, k.title, k.thread_key)
-    /*past*/< ($6::boolean, $7::timestamptz, $8::text, $9::bigint)
+  WHERE $12::bigint IS NULL OR (k.untitled, k.at, k.title, k.thread_key)
+    /*past*/< ($9::boolean, $10::timestamptz, $11::text, $12::bigint)
   ORDER BY k.untitled /*dir*/DESC, k.at /*dir*/DESC, k.title /*dir*/DESC, k.thread_key /*dir*/DESC
-  LIMIT $10::integer OFFSET $11::bigint
+  LIMIT $13::integer OFFSET $14::bigint
 ) k CROSS JOIN LATERAL (
   SELECT t.* FROM /*schema*/threads t
   WHERE t.owner_key = $1::bigint AND t.thread_key BETWEEN k.thread_key AND k.thread_key
@@ -119,8 +127,9 @@ ORDER BY k.untitled /*dir*/DESC, k.at /*dir*/DESC, k.title /*dir*/DESC, k.thread
 
 -- name: threads_sorted_down, threads_sorted_up reversed
 -- A page of an owner's threads by created_at, updated_at, active_at or title.
--- $1 owner_key, $2 owner_id, $3 status, $4 metadata to contain (NULL: any), $5 what to sort by, $6 to
--- $9 the place to start after (NULL: the start), $10 rows to return, $11 rows to skip.
+-- $1 owner_key, $2 owner_id, $3 status, $4 metadata to contain, $5 pattern of the title (NULL: any),
+-- $6 and $7 active since and before, $8 what to sort by, $9 to $12 the place to start after
+-- (NULL: the start), $13 rows to return, $14 rows to skip.
 SELECT r.* FROM (
   SELECT set_config('threadkeep.owner', $1::bigint::text, true) AS owner OFFSET 0
 ) g CROSS JOIN LATERAL (
@@ -129,37 +138,43 @@ SELECT r.* FROM (
     WHERE t.owner_key = $1::bigint AND t.owner_id = $2::text AND g.owner IS NOT NULL
       AND ($3::text IS NULL OR t.status = $3::text)
       AND ($4::text IS NULL OR t.metadata @> $4::text::jsonb)
+      AND ($5::text IS NULL OR t.title ILIKE $5::text)
+      AND t.active_at >= $6::timestamptz AND t.active_at < $7::timestamptz
   )
   /*use sorted_threads*/
 ) r;
 
 -- name: threads_of_user_sorted_down, threads_of_user_sorted_up reversed
--- The same of one user, $12 user_id.
+-- The same of one user, $15 user_id.
 SELECT r.* FROM (
   SELECT set_config('threadkeep.owner', $1::bigint::text, true) AS owner OFFSET 0
 ) g CROSS JOIN LATERAL (
   WITH s AS (
     SELECT t.* FROM /*schema*/threads t
     WHERE t.owner_key = $1::bigint AND t.owner_id IS NOT DISTINCT FROM $2::text
-      AND t.user_id = $12::text AND g.owner IS NOT NULL
+      AND t.user_id = $15::text AND g.owner IS NOT NULL
       AND ($3::text IS NULL OR t.status = $3::text)
       AND ($4::text IS NULL OR t.metadata @> $4::text::jsonb)
+      AND ($5::text IS NULL OR t.title ILIKE $5::text)
+      AND t.active_at >= $6::timestamptz AND t.active_at < $7::timestamptz
   )
   /*use sorted_threads*/
 ) r;
 
 -- name: threads_of_external_sorted_down, threads_of_external_sorted_up reversed
--- The same of one external_id, $13, and of one user, $12 user_id or NULL for all.
+-- The same of one external_id, $16, and of one user, $15 user_id or NULL for all.
 SELECT r.* FROM (
   SELECT set_config('threadkeep.owner', $1::bigint::text, true) AS owner OFFSET 0
 ) g CROSS JOIN LATERAL (
   WITH s AS (
     SELECT t.* FROM /*schema*/threads t
     WHERE t.owner_key = $1::bigint AND t.owner_id IS NOT DISTINCT FROM $2::text
-      AND t.external_id = $13::text
-      AND ($12::text IS NULL OR t.user_id = $12::text) AND g.owner IS NOT NULL
+      AND t.external_id = $16::text
+      AND ($15::text IS NULL OR t.user_id = $15::text) AND g.owner IS NOT NULL
       AND ($3::text IS NULL OR t.status = $3::text)
       AND ($4::text IS NULL OR t.metadata @> $4::text::jsonb)
+      AND ($5::text IS NULL OR t.title ILIKE $5::text)
+      AND t.active_at >= $6::timestamptz AND t.active_at < $7::timestamptz
   )
   /*use sorted_threads*/
 ) r;

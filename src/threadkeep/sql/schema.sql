@@ -25,6 +25,39 @@ CREATE TABLE schema_migrations (
   CONSTRAINT schema_migrations_pkey PRIMARY KEY (version)
 );
 
+CREATE TABLE api_keys (
+  owner_key bigint NOT NULL,
+  created_at timestamp with time zone NOT NULL,
+  updated_at timestamp with time zone NOT NULL,
+  expires_at timestamp with time zone,
+  revoked_at timestamp with time zone,
+  owner_id text NOT NULL,
+  key_id text NOT NULL,
+  user_id text,
+  name text NOT NULL,
+  scopes text[] NOT NULL,
+  hash bytea NOT NULL,
+  replaces text,
+  CONSTRAINT api_keys_pkey PRIMARY KEY (owner_key, key_id, owner_id),
+  CONSTRAINT api_keys_hash_check CHECK ((octet_length(hash) = 32))
+) WITH (fillfactor = 75);
+CREATE INDEX api_keys_created_idx ON api_keys USING btree (owner_key, created_at, key_id);
+
+CREATE TABLE refresh_tokens (
+  owner_key bigint NOT NULL,
+  generation bigint NOT NULL,
+  created_at timestamp with time zone NOT NULL,
+  updated_at timestamp with time zone NOT NULL,
+  expires_at timestamp with time zone NOT NULL,
+  revoked_at timestamp with time zone,
+  owner_id text NOT NULL,
+  token_id text NOT NULL,
+  user_id text,
+  CONSTRAINT refresh_tokens_pkey PRIMARY KEY (owner_key, owner_id, token_id),
+  CONSTRAINT refresh_tokens_generation_check CHECK ((generation >= 0))
+) WITH (fillfactor = 75);
+CREATE INDEX refresh_tokens_expiry_idx ON refresh_tokens USING btree (owner_key, expires_at);
+
 CREATE TABLE spans (
   owner_key bigint NOT NULL,
   thread_key bigint,
@@ -126,6 +159,24 @@ CREATE INDEX attachments_thread_idx ON attachments USING btree (owner_key, threa
 CREATE INDEX attachments_unused_idx ON attachments USING btree (owner_key, created_at, attachment_id) WHERE thread_key IS NULL;
 CREATE INDEX attachments_user_idx ON attachments USING btree (owner_key, user_id, created_at, attachment_id) WHERE user_id IS NOT NULL;
 
+CREATE TABLE events (
+  owner_key bigint NOT NULL,
+  thread_key bigint,
+  value bigint,
+  created_at timestamp with time zone NOT NULL,
+  owner_id text NOT NULL,
+  event_id text NOT NULL,
+  user_id text,
+  kind text NOT NULL,
+  message_id text,
+  run text,
+  props jsonb,
+  CONSTRAINT events_pkey PRIMARY KEY (owner_key, owner_id, event_id),
+  CONSTRAINT events_thread_fkey FOREIGN KEY (owner_key, thread_key) REFERENCES threads(owner_key, thread_key) ON DELETE CASCADE
+);
+CREATE INDEX events_created_idx ON events USING btree (owner_key, created_at, event_id);
+CREATE INDEX events_thread_idx ON events USING btree (owner_key, thread_key, created_at, event_id) WHERE thread_key IS NOT NULL;
+
 CREATE TABLE messages (
   owner_key bigint NOT NULL,
   thread_key bigint NOT NULL,
@@ -195,6 +246,28 @@ CREATE TABLE runs (
 CREATE INDEX runs_running_idx ON runs USING btree (owner_key, thread_key) WHERE status = 'running'::text;
 CREATE INDEX runs_started_idx ON runs USING btree (owner_key, thread_key, started_at, run_id);
 
+CREATE TABLE scores (
+  owner_key bigint NOT NULL,
+  thread_key bigint,
+  value double precision,
+  created_at timestamp with time zone NOT NULL,
+  owner_id text NOT NULL,
+  score_id text NOT NULL,
+  user_id text,
+  name text NOT NULL,
+  type text NOT NULL,
+  text_value text,
+  comment text,
+  message_id text,
+  run text,
+  CONSTRAINT scores_pkey PRIMARY KEY (owner_key, owner_id, score_id),
+  CONSTRAINT scores_thread_fkey FOREIGN KEY (owner_key, thread_key) REFERENCES threads(owner_key, thread_key) ON DELETE CASCADE,
+  CONSTRAINT scores_type_check CHECK ((type = ANY (ARRAY['numeric'::text, 'categorical'::text, 'boolean'::text]))),
+  CONSTRAINT scores_value_check CHECK ((((type = 'categorical'::text) = (text_value IS NOT NULL)) AND ((type = 'categorical'::text) = (value IS NULL))))
+);
+CREATE INDEX scores_created_idx ON scores USING btree (owner_key, created_at, score_id);
+CREATE INDEX scores_thread_idx ON scores USING btree (owner_key, thread_key, created_at, score_id) WHERE thread_key IS NOT NULL;
+
 CREATE TABLE sessions (
   owner_key bigint NOT NULL,
   thread_key bigint,
@@ -245,14 +318,22 @@ CREATE VIEW transcript WITH (security_invoker = true) AS
      JOIN messages m ON (((m.owner_key = t.owner_key) AND (m.thread_key = t.thread_key))))
      LEFT JOIN messages p ON (((p.owner_key = m.owner_key) AND (p.thread_key = m.thread_key) AND (p.seq = m.parent_seq))));
 
+ALTER TABLE api_keys ENABLE ROW LEVEL SECURITY;
+ALTER TABLE api_keys FORCE ROW LEVEL SECURITY;
 ALTER TABLE attachments ENABLE ROW LEVEL SECURITY;
 ALTER TABLE attachments FORCE ROW LEVEL SECURITY;
+ALTER TABLE events ENABLE ROW LEVEL SECURITY;
+ALTER TABLE events FORCE ROW LEVEL SECURITY;
 ALTER TABLE feedback ENABLE ROW LEVEL SECURITY;
 ALTER TABLE feedback FORCE ROW LEVEL SECURITY;
 ALTER TABLE messages ENABLE ROW LEVEL SECURITY;
 ALTER TABLE messages FORCE ROW LEVEL SECURITY;
+ALTER TABLE refresh_tokens ENABLE ROW LEVEL SECURITY;
+ALTER TABLE refresh_tokens FORCE ROW LEVEL SECURITY;
 ALTER TABLE runs ENABLE ROW LEVEL SECURITY;
 ALTER TABLE runs FORCE ROW LEVEL SECURITY;
+ALTER TABLE scores ENABLE ROW LEVEL SECURITY;
+ALTER TABLE scores FORCE ROW LEVEL SECURITY;
 ALTER TABLE sessions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE sessions FORCE ROW LEVEL SECURITY;
 ALTER TABLE spans ENABLE ROW LEVEL SECURITY;
@@ -280,14 +361,22 @@ EXCEPTION WHEN duplicate_object OR unique_violation THEN
 END
 $threadkeep$;
 
+CREATE POLICY api_keys_admin ON api_keys FOR ALL TO threadkeep_admin USING (true);
+CREATE POLICY api_keys_owner ON api_keys FOR ALL TO PUBLIC USING ((owner_key = ( SELECT current_owner() AS current_owner)));
 CREATE POLICY attachments_admin ON attachments FOR ALL TO threadkeep_admin USING (true);
 CREATE POLICY attachments_owner ON attachments FOR ALL TO PUBLIC USING ((owner_key = ( SELECT current_owner() AS current_owner)));
+CREATE POLICY events_admin ON events FOR ALL TO threadkeep_admin USING (true);
+CREATE POLICY events_owner ON events FOR ALL TO PUBLIC USING ((owner_key = ( SELECT current_owner() AS current_owner)));
 CREATE POLICY feedback_admin ON feedback FOR ALL TO threadkeep_admin USING (true);
 CREATE POLICY feedback_owner ON feedback FOR ALL TO PUBLIC USING ((owner_key = ( SELECT current_owner() AS current_owner)));
 CREATE POLICY messages_admin ON messages FOR ALL TO threadkeep_admin USING (true);
 CREATE POLICY messages_owner ON messages FOR ALL TO PUBLIC USING ((owner_key = ( SELECT current_owner() AS current_owner)));
+CREATE POLICY refresh_tokens_admin ON refresh_tokens FOR ALL TO threadkeep_admin USING (true);
+CREATE POLICY refresh_tokens_owner ON refresh_tokens FOR ALL TO PUBLIC USING ((owner_key = ( SELECT current_owner() AS current_owner)));
 CREATE POLICY runs_admin ON runs FOR ALL TO threadkeep_admin USING (true);
 CREATE POLICY runs_owner ON runs FOR ALL TO PUBLIC USING ((owner_key = ( SELECT current_owner() AS current_owner)));
+CREATE POLICY scores_admin ON scores FOR ALL TO threadkeep_admin USING (true);
+CREATE POLICY scores_owner ON scores FOR ALL TO PUBLIC USING ((owner_key = ( SELECT current_owner() AS current_owner)));
 CREATE POLICY sessions_admin ON sessions FOR ALL TO threadkeep_admin USING (true);
 CREATE POLICY sessions_owner ON sessions FOR ALL TO PUBLIC USING ((owner_key = ( SELECT current_owner() AS current_owner)));
 CREATE POLICY spans_admin ON spans FOR ALL TO threadkeep_admin USING (true);
@@ -295,26 +384,34 @@ CREATE POLICY spans_owner ON spans FOR ALL TO PUBLIC USING ((owner_key = ( SELEC
 CREATE POLICY threads_admin ON threads FOR ALL TO threadkeep_admin USING (true);
 CREATE POLICY threads_owner ON threads FOR ALL TO PUBLIC USING ((owner_key = ( SELECT current_owner() AS current_owner)));
 
+GRANT SELECT, INSERT, UPDATE, DELETE ON api_keys TO threadkeep_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON attachments TO threadkeep_admin;
 GRANT EXECUTE ON FUNCTION current_owner() TO threadkeep_admin;
+GRANT SELECT, INSERT, UPDATE, DELETE ON events TO threadkeep_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON feedback TO threadkeep_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON messages TO threadkeep_admin;
 GRANT EXECUTE ON FUNCTION owner_key(text) TO threadkeep_admin;
+GRANT SELECT, INSERT, UPDATE, DELETE ON refresh_tokens TO threadkeep_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runs TO threadkeep_admin;
 GRANT USAGE ON SCHEMA threadkeep TO threadkeep_admin;
 GRANT SELECT ON schema_migrations TO threadkeep_admin;
+GRANT SELECT, INSERT, UPDATE, DELETE ON scores TO threadkeep_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON sessions TO threadkeep_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON spans TO threadkeep_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON threads TO threadkeep_admin;
 GRANT SELECT ON transcript TO threadkeep_admin;
+GRANT SELECT, INSERT, UPDATE, DELETE ON api_keys TO threadkeep_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON attachments TO threadkeep_app;
 GRANT EXECUTE ON FUNCTION current_owner() TO threadkeep_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON events TO threadkeep_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON feedback TO threadkeep_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON messages TO threadkeep_app;
 GRANT EXECUTE ON FUNCTION owner_key(text) TO threadkeep_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON refresh_tokens TO threadkeep_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runs TO threadkeep_app;
 GRANT USAGE ON SCHEMA threadkeep TO threadkeep_app;
 GRANT SELECT ON schema_migrations TO threadkeep_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON scores TO threadkeep_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON sessions TO threadkeep_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON spans TO threadkeep_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON threads TO threadkeep_app;

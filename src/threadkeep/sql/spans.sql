@@ -227,6 +227,112 @@ WHERE s.owner_key = $1::bigint AND s.owner_id = $2::text
   AND s.cost IS NOT DISTINCT FROM $16::text::numeric
 ORDER BY s.span_id LIMIT 1;
 
+-- name: spans_record
+-- Stores many spans that have ended elsewhere, in one statement, with their parents; ends those that
+-- run. A row for each that it stored or ended; none for one that had ended before or is another
+-- user's. A parent of another user is left out. Parents come in any order: the foreign key is
+-- checked at the end. 23502, a missing name: a span that runs would get another parent.
+-- $1 owner_key, $2 owner_id, $3 user_id of the handle, $4 the spans as JSON in the order in which they
+-- are locked, with one that runs for each parent that is not among them, $5 whether one that runs may
+-- get another parent.
+WITH g AS MATERIALIZED (
+  SELECT set_config('threadkeep.owner', $1::bigint::text, true) AS owner
+),
+n AS MATERIALIZED (
+  SELECT n.* FROM g CROSS JOIN LATERAL json_to_recordset($4::text::json) AS n (
+    span_id text, parent_id text, thread_id text, user_id text, run text, name text, type text,
+    status text, error text, started_at timestamptz, ended_at timestamptz, duration_ms float8,
+    input_tokens bigint, output_tokens bigint, cached_tokens bigint, reasoning_tokens bigint,
+    cost numeric, metadata text, input text, output text)
+),
+x AS MATERIALIZED (
+  SELECT n.*, t.thread_key, t.user_id AS thread_user,
+         CASE WHEN p.span_id IS NULL THEN n.parent_id END AS parent
+  FROM n LEFT JOIN LATERAL (
+    SELECT t.thread_key, t.user_id FROM /*schema*/threads t
+    WHERE t.owner_key = $1::bigint AND t.owner_id = $2::text
+      AND t.thread_id BETWEEN n.thread_id AND n.thread_id
+      AND ($3::text IS NULL OR t.user_id = $3::text)
+    ORDER BY t.thread_id LIMIT 1
+  ) t ON true LEFT JOIN LATERAL (
+    SELECT s.span_id FROM /*schema*/spans s
+    WHERE s.owner_key = $1::bigint AND s.owner_id = $2::text
+      AND s.span_id BETWEEN n.parent_id AND n.parent_id
+      AND $3::text IS NOT NULL AND s.user_id IS DISTINCT FROM $3::text
+    ORDER BY s.span_id LIMIT 1
+  ) p ON true
+)
+INSERT INTO /*schema*/spans AS s (
+  owner_key, thread_key, started_at, ended_at, duration_ms, owner_id, span_id, parent_id, user_id,
+  run, name, type, status, error, input_tokens, output_tokens, cached_tokens, reasoning_tokens, cost,
+  metadata, input, output)
+SELECT $1::bigint, x.thread_key, x.started_at, x.ended_at, x.duration_ms, $2::text, x.span_id,
+       x.parent, coalesce($3::text, x.user_id, x.thread_user), x.run, x.name, x.type, x.status,
+       x.error, x.input_tokens, x.output_tokens, x.cached_tokens, x.reasoning_tokens, x.cost,
+       x.metadata::jsonb, x.input::json, x.output::json
+FROM x
+ON CONFLICT (owner_key, owner_id, span_id) DO UPDATE SET
+  thread_key = coalesce(excluded.thread_key, s.thread_key),
+  started_at = excluded.started_at, ended_at = excluded.ended_at,
+  duration_ms = excluded.duration_ms,
+  parent_id = coalesce(excluded.parent_id, s.parent_id),
+  user_id = coalesce(excluded.user_id, s.user_id),
+  run = coalesce(excluded.run, s.run),
+  name = CASE WHEN $5::boolean OR excluded.parent_id IS NULL OR s.parent_id = excluded.parent_id
+              THEN excluded.name END,
+  type = excluded.type, status = excluded.status, error = excluded.error,
+  input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens,
+  cached_tokens = excluded.cached_tokens, reasoning_tokens = excluded.reasoning_tokens,
+  cost = excluded.cost, metadata = coalesce(excluded.metadata, s.metadata),
+  input = coalesce(excluded.input, s.input), output = excluded.output
+WHERE s.status = 'running' AND excluded.status <> 'running'
+  AND ($3::text IS NULL OR s.user_id = $3::text)
+RETURNING s.span_id;
+
+-- name: spans_known
+-- Which of some spans are stored here.
+-- $1 owner_key, $2 owner_id, $3 user_id or NULL for all users, $4 span_ids.
+SELECT r.* FROM (
+  SELECT set_config('threadkeep.owner', $1::bigint::text, true) AS owner OFFSET 0
+) g CROSS JOIN LATERAL (
+  SELECT s.span_id FROM unnest($4::text[]) AS n (span_id) CROSS JOIN LATERAL (
+    SELECT s.span_id FROM /*schema*/spans s
+    WHERE s.owner_key = $1::bigint AND s.owner_id = $2::text
+      AND s.span_id BETWEEN n.span_id AND n.span_id
+      AND ($3::text IS NULL OR s.user_id = $3::text) AND g.owner IS NOT NULL
+    ORDER BY s.span_id LIMIT 1
+  ) s
+) r;
+
+-- name: spans_hold
+-- Lets one caller at a time give spans of an owner other parents, until the transaction ends.
+-- $1 owner_key.
+SELECT true FROM pg_advisory_xact_lock(hashtextextended('threadkeep.spans', $1::bigint)) l;
+
+-- name: spans_above
+-- Some spans and all above them, each once: its parent, and whether it runs.
+-- $1 owner_key, $2 owner_id, $3 span_ids, $4 how many at the most.
+SELECT r.* FROM (
+  SELECT set_config('threadkeep.owner', $1::bigint::text, true) AS owner OFFSET 0
+) g CROSS JOIN LATERAL (
+  WITH RECURSIVE a AS (
+    SELECT s.* FROM unnest($3::text[]) AS n (span_id) CROSS JOIN LATERAL (
+      SELECT s.span_id, s.parent_id, s.status FROM /*schema*/spans s
+      WHERE s.owner_key = $1::bigint AND s.owner_id = $2::text
+        AND s.span_id BETWEEN n.span_id AND n.span_id AND g.owner IS NOT NULL
+      ORDER BY s.span_id LIMIT 1
+    ) s
+    UNION
+    SELECT s.* FROM a CROSS JOIN LATERAL (
+      SELECT s.span_id, s.parent_id, s.status FROM /*schema*/spans s
+      WHERE s.owner_key = $1::bigint AND s.owner_id = $2::text
+        AND s.span_id BETWEEN a.parent_id AND a.parent_id
+      ORDER BY s.span_id LIMIT 1
+    ) s
+  )
+  SELECT a.span_id, a.parent_id, a.status = 'running' FROM a LIMIT $4::integer
+) r;
+
 -- name: span_delete
 -- Deletes a locked span and all below it, whoever's they are. All at once: left to the foreign key,
 -- each level would delete the next inside its own statement, and a deep tree exhaust the stack.

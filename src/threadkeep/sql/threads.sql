@@ -48,20 +48,22 @@ SELECT r.* FROM (
 -- fragment: kept_threads
 -- A page of s, which is the rows to look at in order. The last of them is returned even if it does
 -- not match (kept is false), so that the next page knows where to go on; the third column marks it.
-SELECT t.thread_key, t.kept, t.n = $8::bigint, /*use thread_columns*/
+SELECT t.thread_key, t.kept, t.n = $11::bigint, /*use thread_columns*/
 FROM (
   SELECT s.*, row_number() OVER () AS n,
          ($5::text IS NULL OR s.status = $5::text)
-         AND ($6::text IS NULL OR s.metadata @> $6::text::jsonb) IS TRUE AS kept
+         AND ($6::text IS NULL OR s.metadata @> $6::text::jsonb) IS TRUE
+         AND ($7::text IS NULL OR s.title ILIKE $7::text) IS TRUE AS kept
   FROM s
 ) t
-WHERE t.kept OR t.n = $8::bigint
-LIMIT $7::integer
+WHERE t.kept OR t.n = $11::bigint
+LIMIT $10::integer
 
 -- name: threads_newest, threads_oldest reversed
 -- A page of an owner's threads by last activity.
--- $1 owner_key, $2 owner_id, $3 and $4 the place to start after, $5 status, $6 metadata to contain
--- (NULL: any), $7 rows to return, $8 rows to look at.
+-- $1 owner_key, $2 owner_id, $3 and $4 the place to start after, $5 status, $6 metadata to contain,
+-- $7 pattern of the title (NULL: any), $8 and $9 active since and before, $10 rows to return, $11 rows
+-- to look at.
 -- An equality of owner_id would let the planner take threads_id_key, and read and sort all threads.
 SELECT r.* FROM (
   SELECT set_config('threadkeep.owner', $1::bigint::text, true) AS owner OFFSET 0
@@ -70,30 +72,32 @@ SELECT r.* FROM (
     SELECT t.* FROM /*schema*/threads t
     WHERE t.owner_key = $1::bigint AND t.owner_id IS NOT DISTINCT FROM $2::text
       AND (t.active_at, t.thread_key) /*past*/< ($3::timestamptz, $4::bigint)
+      AND t.active_at >= $8::timestamptz AND t.active_at < $9::timestamptz
       AND g.owner IS NOT NULL
-    ORDER BY t.active_at /*dir*/DESC, t.thread_key /*dir*/DESC LIMIT $8::bigint
+    ORDER BY t.active_at /*dir*/DESC, t.thread_key /*dir*/DESC LIMIT $11::bigint
   )
   /*use kept_threads*/
 ) r;
 
 -- name: threads_of_user_newest, threads_of_user_oldest reversed
--- The same of one user, $9 user_id.
+-- The same of one user, $12 user_id.
 SELECT r.* FROM (
   SELECT set_config('threadkeep.owner', $1::bigint::text, true) AS owner OFFSET 0
 ) g CROSS JOIN LATERAL (
   WITH s AS (
     SELECT t.* FROM /*schema*/threads t
     WHERE t.owner_key = $1::bigint AND t.owner_id IS NOT DISTINCT FROM $2::text
-      AND t.user_id = $9::text
+      AND t.user_id = $12::text
       AND (t.active_at, t.thread_key) /*past*/< ($3::timestamptz, $4::bigint)
+      AND t.active_at >= $8::timestamptz AND t.active_at < $9::timestamptz
       AND g.owner IS NOT NULL
-    ORDER BY t.active_at /*dir*/DESC, t.thread_key /*dir*/DESC LIMIT $8::bigint
+    ORDER BY t.active_at /*dir*/DESC, t.thread_key /*dir*/DESC LIMIT $11::bigint
   )
   /*use kept_threads*/
 ) r;
 
 -- name: threads_of_external_newest, threads_of_external_oldest reversed
--- The same of one external_id, $10, and of one user, $9 user_id or NULL for all.
+-- The same of one external_id, $13, and of one user, $12 user_id or NULL for all.
 -- Ordered by one value: for two columns the planner may take their index, and read all threads.
 SELECT r.* FROM (
   SELECT set_config('threadkeep.owner', $1::bigint::text, true) AS owner OFFSET 0
@@ -101,18 +105,20 @@ SELECT r.* FROM (
   WITH s AS (
     SELECT t.* FROM /*schema*/threads t
     WHERE t.owner_key = $1::bigint AND t.owner_id IS NOT DISTINCT FROM $2::text
-      AND t.external_id = $10::text
-      AND ($9::text IS NULL OR t.user_id = $9::text)
+      AND t.external_id = $13::text
+      AND ($12::text IS NULL OR t.user_id = $12::text)
       AND (t.active_at, t.thread_key) /*past*/< ($3::timestamptz, $4::bigint)
+      AND t.active_at >= $8::timestamptz AND t.active_at < $9::timestamptz
       AND g.owner IS NOT NULL
-    ORDER BY (t.active_at, t.thread_key) /*dir*/DESC LIMIT $8::bigint
+    ORDER BY (t.active_at, t.thread_key) /*dir*/DESC LIMIT $11::bigint
   )
   /*use kept_threads*/
 ) r;
 
 -- name: threads_count
 -- How many threads match.
--- $1 owner_key, $2 owner_id, $3 user_id, $4 external_id, $5 status, $6 metadata (NULL: any).
+-- $1 owner_key, $2 owner_id, $3 user_id, $4 external_id, $5 status, $6 metadata to contain, $7 pattern
+-- of the title (NULL: any), $8 and $9 active since and before.
 SELECT r.count FROM (
   SELECT set_config('threadkeep.owner', $1::bigint::text, true) AS owner OFFSET 0
 ) g CROSS JOIN LATERAL (
@@ -121,7 +127,10 @@ SELECT r.count FROM (
     AND ($3::text IS NULL OR t.user_id = $3::text)
     AND ($4::text IS NULL OR t.external_id = $4::text)
     AND ($5::text IS NULL OR t.status = $5::text)
-    AND ($6::text IS NULL OR t.metadata @> $6::text::jsonb) AND g.owner IS NOT NULL
+    AND ($6::text IS NULL OR t.metadata @> $6::text::jsonb)
+    AND ($7::text IS NULL OR t.title ILIKE $7::text)
+    AND t.active_at >= $8::timestamptz AND t.active_at < $9::timestamptz
+    AND g.owner IS NOT NULL
   OFFSET 0
 ) r;
 
@@ -133,6 +142,61 @@ FROM /*schema*/threads t
 WHERE (t.owner_key, t.thread_key) /*past*/< ($1::bigint, $2::bigint)
   AND ($3::text IS NULL OR t.status = $3::text)
 ORDER BY t.owner_key /*dir*/DESC, t.thread_key /*dir*/DESC LIMIT $4::integer;
+
+-- name: threads_of_all_newest, threads_of_all_oldest reversed
+-- The same by last activity: reads and sorts them all. $1 to $3 the place to start after, $4 status
+-- (NULL: any), $5 rows to return.
+SELECT t.owner_key, t.thread_key, /*use thread_columns*/
+FROM (
+  SELECT t.owner_key, t.thread_key, t.active_at FROM /*schema*/threads t
+  WHERE (t.active_at, t.owner_key, t.thread_key)
+    /*past*/< ($1::timestamptz, $2::bigint, $3::bigint)
+    AND ($4::text IS NULL OR t.status = $4::text)
+  ORDER BY t.active_at /*dir*/DESC, t.owner_key /*dir*/DESC, t.thread_key /*dir*/DESC
+  LIMIT $5::integer
+) k CROSS JOIN LATERAL (
+  SELECT t.* FROM /*schema*/threads t
+  WHERE t.owner_key = k.owner_key AND t.thread_key BETWEEN k.thread_key AND k.thread_key
+  ORDER BY t.thread_key LIMIT 1
+) t
+ORDER BY k.active_at /*dir*/DESC, k.owner_key /*dir*/DESC, k.thread_key /*dir*/DESC;
+
+-- name: threads_of_all_place
+-- Where the threads of one id stand in the lists of all owners, two at the most; reads them all.
+-- $1 thread_id.
+SELECT t.active_at, t.owner_key, t.thread_key FROM /*schema*/threads t
+WHERE t.thread_id = $1::text LIMIT 2;
+
+-- name: owners_down, owners_up reversed
+-- A page of the owners that have threads, by their ids as code points; for the admin role. One look
+-- into the index for each owner finds them all, and only those of the page are counted.
+-- $1 what the ids start with (NULL: anything), $2 the id to start after (NULL: none), $3 rows.
+WITH RECURSIVE o AS (
+  (SELECT t.owner_key, t.owner_id FROM /*schema*/threads t
+   ORDER BY t.owner_key, t.owner_id LIMIT 1)
+  UNION ALL
+  SELECT n.owner_key, n.owner_id FROM o CROSS JOIN LATERAL (
+    SELECT t.owner_key, t.owner_id FROM /*schema*/threads t
+    WHERE (t.owner_key, t.owner_id) > (o.owner_key, o.owner_id)
+    ORDER BY t.owner_key, t.owner_id LIMIT 1
+  ) n
+)
+SELECT p.owner_id, c.count, a.active_at
+FROM (
+  SELECT o.owner_key, o.owner_id FROM o
+  WHERE ($1::text IS NULL OR starts_with(o.owner_id, $1::text))
+    AND ($2::text IS NULL OR o.owner_id COLLATE "C" /*past*/< $2::text)
+  ORDER BY o.owner_id COLLATE "C" /*dir*/DESC LIMIT $3::integer
+) p CROSS JOIN LATERAL (
+  SELECT count(*) AS count FROM /*schema*/threads t
+  WHERE t.owner_key = p.owner_key AND t.owner_id = p.owner_id
+  OFFSET 0
+) c CROSS JOIN LATERAL (
+  SELECT t.active_at FROM /*schema*/threads t
+  WHERE t.owner_key = p.owner_key AND t.owner_id IS NOT DISTINCT FROM p.owner_id
+  ORDER BY t.active_at DESC LIMIT 1
+) a
+ORDER BY p.owner_id COLLATE "C" /*dir*/DESC;
 
 -- name: thread_lock
 -- Locks a thread's row for the transaction and reads what changes are decided by, and what tells the

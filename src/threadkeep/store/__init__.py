@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from threadkeep.core import keys as core_keys
 from threadkeep.core import migrations as core_migrations
 from threadkeep.core.drafts import Drafting
 from threadkeep.core.drift import Finding, verify
@@ -16,17 +17,22 @@ from threadkeep.core.runs import LEASE
 from threadkeep.core.scope import Scope
 from threadkeep.store.admin import Admin, AllThreads
 from threadkeep.store.attachments import Attachments
+from threadkeep.store.events import Events
 from threadkeep.store.feedback import Feedbacks
 from threadkeep.store.items import Items
+from threadkeep.store.keys import Keys
 from threadkeep.store.messages import Messages
 from threadkeep.store.owner import Owner
 from threadkeep.store.pages import PageCall
+from threadkeep.store.refresh_tokens import RefreshTokens
 from threadkeep.store.runs import Runs
+from threadkeep.store.scores import Scores
 from threadkeep.store.sessions import Sessions
 from threadkeep.store.spans import OpenSpan, Spans
 from threadkeep.store.threads import Threads
 from threadkeep.store.turns import Turn
 from threadkeep.store.writing import Plain, Writing
+from threadkeep.values.credentials import ApiKey
 from threadkeep.values.errors import ForbiddenError
 from threadkeep.values.ports import Executor, Statement
 
@@ -36,15 +42,19 @@ __all__ = [
     "AllThreads",
     "AsyncStore",
     "Attachments",
+    "Events",
     "Feedbacks",
     "Items",
+    "Keys",
     "Messages",
     "Migrations",
     "OpenSpan",
     "Options",
     "Owner",
     "PageCall",
+    "RefreshTokens",
     "Runs",
+    "Scores",
     "Sessions",
     "Spans",
     "Standing",
@@ -113,9 +123,18 @@ class AsyncStore:
         scope = Scope.of(self._ex, self._sql, owner_id, user)
         return Owner(scope, self._drafting, self._writing)
 
+    async def check_key(self, text: str) -> ApiKey:
+        """The API key that has this text, of whatever owner; one statement, and nothing changes.
+
+        CredentialError where there is none (`key_malformed`, `key_unknown`) or it is not good now
+        (`key_revoked`, `key_expired`).
+        """
+        return await core_keys.check(self._ex, self._sql, text)
+
     def admin(self) -> Admin:
         """What reaches across owners. No I/O; ForbiddenError at use if the role may not."""
-        return Admin(AllThreads(self._admin_ready, self._sql), self._admin_ready, self._sql)
+        ready = self._admin_ready
+        return Admin(AllThreads(ready, self._sql), ready, self._sql, self._writing)
 
     def using(self, connection: object) -> AsyncStore:
         """The store inside a transaction of the caller, who commits or rolls back.

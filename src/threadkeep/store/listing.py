@@ -67,4 +67,13 @@ async def read_list(
 def converted(page: Page[Message], dialect: str, *, strict: bool) -> Page[Any]:
     """The page with native items in the place of messages."""
     made = convert(page.items, dialect, strict=strict)
-    return Page(tuple(made), page.next, page.previous, made.losses, made.sources, made.system)
+    return Page(
+        tuple(made),
+        page.next,
+        page.previous,
+        made.losses,
+        made.sources,
+        made.system,
+        truncated=page.truncated,
+        head=page.head,
+    )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal, Unpack, overload
 
 from threadkeep.core import messages as core
 from threadkeep.core import tool_calls as tool_messages
-from threadkeep.core import windows
+from threadkeep.core import trees, windows
 from threadkeep.core.append import HEAD, Place
 from threadkeep.core.drafts import check_batch, check_time
 from threadkeep.core.scans import MessageFilter, Scan
@@ -133,7 +133,7 @@ class Messages(BulkMessages):
         Along the path to the head, or to `leaf`; with `tree` all of the thread. `since` leaves out
         what has that seq or a lower one. `last` is one page of the newest, oldest first. Empty for
         an unknown thread; NotFoundError for an unknown `leaf`; InvalidCursorError for a cursor of
-        another list.
+        another list. A page of `tree` also has the `head` of the thread.
 
         Only what matches all of: one of the `roles`; `metadata` contained in the message's;
         created at `created_since` or later, and before `created_before`; with tool calls, or
@@ -248,6 +248,21 @@ class Messages(BulkMessages):
     async def siblings(self, thread_id: str, message_id: str) -> Stored:
         """The messages with the same parent, this one included, by seq; NotFoundError if none."""
         return await core.siblings(self._scope, thread_id, message_id)
+
+    async def depths(self, thread_id: str, message_ids: Iterable[str]) -> dict[str, int]:
+        """How many messages stand above each on its path: 0 for a root. In one statement.
+
+        In the order of the ids; unknown ones are left out. InvalidError for more than 1000.
+        """
+        return await trees.depths(self._scope, thread_id, message_ids)
+
+    async def leaf(self, thread_id: str, message_id: str | None = None) -> str | None:
+        """The id of the newest leaf at or below a message, or at or below the head.
+
+        A leaf has no message below it. None where the thread is unknown or has no head;
+        NotFoundError for an unknown message.
+        """
+        return await trees.leaf(self._scope, thread_id, message_id)
 
     async def update(
         self,

@@ -10,10 +10,14 @@ from threadkeep.core.runs import LEASE
 from threadkeep.core.scope import Scope
 from threadkeep.core.span_arguments import Beginning
 from threadkeep.store.attachments import Attachments
+from threadkeep.store.events import Events
 from threadkeep.store.feedback import Feedbacks
 from threadkeep.store.items import Items
+from threadkeep.store.keys import Keys
 from threadkeep.store.messages import Messages
+from threadkeep.store.refresh_tokens import RefreshTokens
 from threadkeep.store.runs import Runs
+from threadkeep.store.scores import Scores
 from threadkeep.store.sessions import Sessions
 from threadkeep.store.spans import OpenSpan, Spans
 from threadkeep.store.threads import Threads
@@ -31,10 +35,14 @@ class Owner:
         "_scope",
         "_writing",
         "attachments",
+        "events",
         "feedback",
+        "keys",
         "messages",
         "owner_id",
+        "refresh_tokens",
         "runs",
+        "scores",
         "sessions",
         "spans",
         "threads",
@@ -49,11 +57,15 @@ class Owner:
         self.user_id = scope.user_id
         self.threads = Threads(scope, drafting, writing)
         self.messages = Messages(scope, drafting, writing)
-        self.runs = Runs(scope)
+        self.runs = Runs(scope, writing)
         self.sessions = Sessions(scope, writing)
         self.spans = Spans(scope, writing)
         self.attachments = Attachments(scope, writing)
         self.feedback = Feedbacks(scope, writing)
+        self.events = Events(scope, writing)
+        self.scores = Scores(scope, writing)
+        self.keys = Keys(scope, writing)
+        self.refresh_tokens = RefreshTokens(scope, writing)
 
     def turn(
         self,

@@ -9,6 +9,8 @@ from threadkeep.core import runs as core
 from threadkeep.core.scope import Scope
 from threadkeep.core.totals import totals
 from threadkeep.store.pages import PageCall
+from threadkeep.store.writing import Writing
+from threadkeep.values.message import Status
 from threadkeep.values.page import Order, Page
 from threadkeep.values.run import Run, Usage
 from threadkeep.values.span import Total, TotalsBy
@@ -19,13 +21,43 @@ Totals = list[Total]
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """The runs of the threads that a handle reaches. `turn` makes them."""
+    """The runs of the threads that a handle reaches. `turn` makes them, `record` adds others."""
 
     _scope: Scope
+    _writing: Writing
 
     async def get(self, thread_id: str, run_id: str) -> Run:
         """The run. NotFoundError if it or the thread is unknown."""
         return await core.get(self._scope, thread_id, run_id)
+
+    async def record(
+        self,
+        thread_id: str,
+        run_id: str,
+        *,
+        status: Status,
+        started_at: datetime | None = None,
+        ended_at: datetime | None = None,
+        usage: Usage = Usage(),  # noqa: B008 (it is frozen)
+    ) -> Run:
+        """Store a run that happened elsewhere and has ended, under the id that it has there.
+
+        It ended now if not told, and started when it ended; `status` is how. What it used counts
+        in the thread's sums as that of a turn does. The same `run_id` again returns the stored
+        run as it is, whatever is told, and nothing is counted twice. ConflictError (`run_live`)
+        where a turn still runs it. NotFoundError for an unknown thread.
+        """
+        return await self._writing.run(
+            core.record(
+                self._scope,
+                thread_id,
+                run_id,
+                status=status,
+                started_at=started_at,
+                ended_at=ended_at,
+                usage=usage,
+            )
+        )
 
     def list(
         self,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import TracebackType
 from typing import Self
 
+from threadkeep.core import recording
 from threadkeep.core import spans as core
 from threadkeep.core.scope import Scope
 from threadkeep.core.span_arguments import Beginning, Ending, SpanFilter
@@ -106,6 +107,21 @@ class Spans:
             metadata=metadata,
         )
         return await self._writing.run(core.end(self._scope, span_id, ending))
+
+    async def record(self, spans: Iterable[Span]) -> int:
+        """Store up to 1 000 spans that happened elsewhere, all or none; how many are stored.
+
+        Each has ended, with a `started_at` and an `ended_at`; a `duration_ms` of None is the time
+        between them. They come in any order, in this call or over several: a parent that is not
+        there yet is stored as a span that runs, and a span that runs under one of the ids is ended
+        as it is told, what is None staying as it was. One that has ended before stays untouched,
+        and is counted. One whose id is another user's is left out. A span is the handle's user's,
+        else its `user_id`'s, else that of the thread's user. Where the thread is unknown it is
+        stored without it, and where the parent is another user's, without that. InvalidError where
+        one of them is none, an id is in there twice, or a span would stand above itself: nothing is
+        stored then. Doing it again is safe.
+        """
+        return await self._writing.run(recording.record(self._scope, spans))
 
     async def get(self, span_id: str) -> Span:
         """The span. NotFoundError if it is unknown."""

@@ -84,6 +84,9 @@ class Threads:
         user: str | None = None,
         external_id: str | None = None,
         metadata: Mapping[str, Json] | None = None,
+        title: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
         order: Order = "desc",
         order_by: ThreadOrder = "active_at",
         limit: int = 50,
@@ -93,10 +96,11 @@ class Threads:
     ) -> PageCall[Thread]:
         """Threads by last activity, the latest first: `await` for a page, `async for` for all.
 
-        `metadata` must be contained in the thread's. By activity, a filter by status looks at
-        1 000 threads per page and one by metadata at 10 000: such a page may be short, even empty,
-        and still have a next one; it says so with `truncated`. `limit` is 1 to 1000.
-        InvalidCursorError for a cursor of another list.
+        `metadata` must be contained in the thread's, `title` must stand somewhere in its title,
+        letters large or small. `since` (inclusive) and `until` (not) are about the last activity.
+        By activity, a filter by status looks at 1 000 threads per page and one by metadata or title
+        at 10 000: such a page may be short, even empty, and still have a next one; it says so with
+        `truncated`. `limit` is 1 to 1000. InvalidCursorError for a cursor of another list.
 
         `order_by` another time or the title reads and sorts all that match; threads made at the
         same moment stay in the order they were made in. Titles compare by their first 200
@@ -113,6 +117,9 @@ class Threads:
                 user=user,
                 external_id=external_id,
                 metadata=metadata,
+                title=title,
+                since=since,
+                until=until,
             )
             if offset and cursor is not None:
                 raise InvalidError("offset", "must not be given together with cursor")
@@ -143,10 +150,20 @@ class Threads:
         user: str | None = None,
         external_id: str | None = None,
         metadata: Mapping[str, Json] | None = None,
+        title: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> int:
-        """How many threads match; reads them all."""
+        """How many threads match, as in `list`; reads them all."""
         which = ThreadFilter.of(
-            self._scope, status=status, user=user, external_id=external_id, metadata=metadata
+            self._scope,
+            status=status,
+            user=user,
+            external_id=external_id,
+            metadata=metadata,
+            title=title,
+            since=since,
+            until=until,
         )
         return await lists.count(self._scope, which)
 

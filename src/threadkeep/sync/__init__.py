@@ -17,13 +17,18 @@ from threadkeep.sync.blocks import OpenSpan, Turn
 from threadkeep.sync.faces import Face, Pages, blocking, paging, step
 from threadkeep.sync.parts import (
     Attachments,
+    Events,
     Feedbacks,
+    Keys,
     Messages,
+    RefreshTokens,
     Runs,
+    Scores,
     Sessions,
     Spans,
     Threads,
 )
+from threadkeep.values.credentials import ApiKey
 from threadkeep.values.parts import Json
 from threadkeep.values.span import SpanType
 
@@ -31,13 +36,17 @@ __all__ = [
     "Admin",
     "AllThreads",
     "Attachments",
+    "Events",
     "Feedbacks",
+    "Keys",
     "Messages",
     "Migrations",
     "OpenSpan",
     "Owner",
     "Pages",
+    "RefreshTokens",
     "Runs",
+    "Scores",
     "Sessions",
     "Spans",
     "Store",
@@ -65,7 +74,10 @@ class Migrations(Face[store.Migrations]):
 class Admin(Face[store.Admin]):
     """What only the admin role may do. ForbiddenError at the first use by any other role."""
 
+    owners = paging(store.Admin.owners)
+    transfer = blocking(store.Admin.transfer)
     reap = blocking(store.Admin.reap)
+    purge_refresh_tokens = blocking(store.Admin.purge_refresh_tokens)
 
     @property
     def threads(self) -> AllThreads:
@@ -120,6 +132,26 @@ class Owner(Face[store.Owner]):
     def feedback(self) -> Feedbacks:
         """What users think of the owner's messages."""
         return Feedbacks(self._inner.feedback)
+
+    @property
+    def events(self) -> Events:
+        """What people did in the owner's front ends."""
+        return Events(self._inner.events)
+
+    @property
+    def scores(self) -> Scores:
+        """Judgements of the owner's threads, messages and runs."""
+        return Scores(self._inner.scores)
+
+    @property
+    def keys(self) -> Keys:
+        """The owner's API keys."""
+        return Keys(self._inner.keys)
+
+    @property
+    def refresh_tokens(self) -> RefreshTokens:
+        """The owner's refresh tokens."""
+        return RefreshTokens(self._inner.refresh_tokens)
 
     def turn(
         self,
@@ -190,6 +222,14 @@ class Store:
         No I/O. InvalidError for an id that is none.
         """
         return Owner(self._inner.owner(owner_id, user))
+
+    def check_key(self, text: str) -> ApiKey:
+        """The API key that has this text, of whatever owner; one statement, and nothing changes.
+
+        CredentialError where there is none (`key_malformed`, `key_unknown`) or it is not good now
+        (`key_revoked`, `key_expired`).
+        """
+        return step(self._inner.check_key(text))
 
     def admin(self) -> Admin:
         """What reaches across owners. No I/O; ForbiddenError at use if the role may not."""

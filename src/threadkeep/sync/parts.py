@@ -38,6 +38,8 @@ class Messages(Face[store.Messages]):
 
     append = blocking(store.Messages.append)
     siblings = blocking(store.Messages.siblings)
+    depths = blocking(store.Messages.depths)
+    leaf = blocking(store.Messages.leaf)
     update = blocking(store.Messages.update)
     delete = blocking(store.Messages.delete)
     truncate = blocking(store.Messages.truncate)
@@ -117,8 +119,9 @@ class Messages(Face[store.Messages]):
 
 
 class Runs(Face[store.Runs]):
-    """The runs of the threads that a handle reaches. `turn` makes them."""
+    """The runs of the threads that a handle reaches. `turn` makes them, `record` adds others."""
 
+    record = blocking(store.Runs.record)
     get = blocking(store.Runs.get)
     list = paging(store.Runs.list)
     usage = blocking(store.Runs.usage)
@@ -143,6 +146,40 @@ class Feedbacks(Face[store.Feedbacks]):
     list = paging(store.Feedbacks.list)
 
 
+class Events(Face[store.Events]):
+    """The events that a handle reaches. With `user=`, only those of that user."""
+
+    track = blocking(store.Events.track)
+    list = paging(store.Events.list)
+
+
+class Scores(Face[store.Scores]):
+    """The scores that a handle reaches. With `user=`, only those of that user."""
+
+    create = blocking(store.Scores.create)
+    list = paging(store.Scores.list)
+
+
+class Keys(Face[store.Keys]):
+    """The API keys of a handle's owner; with `user=`, only those that act for that user."""
+
+    create = blocking(store.Keys.create)
+    get = blocking(store.Keys.get)
+    list = paging(store.Keys.list)
+    rotate = blocking(store.Keys.rotate)
+    revoke = blocking(store.Keys.revoke)
+
+
+class RefreshTokens(Face[store.RefreshTokens]):
+    """The lines of refresh tokens of a handle's owner; with `user=`, only those of that user."""
+
+    create = blocking(store.RefreshTokens.create)
+    check = blocking(store.RefreshTokens.check)
+    use = blocking(store.RefreshTokens.use)
+    revoke = blocking(store.RefreshTokens.revoke)
+    purge = blocking(store.RefreshTokens.purge)
+
+
 class Sessions(Face[store.Sessions]):
     """The sessions that a handle reaches; all others are unknown to it."""
 
@@ -160,6 +197,7 @@ class Spans(Face[store.Spans]):
 
     start = blocking(store.Spans.start)
     end = blocking(store.Spans.end)
+    record = blocking(store.Spans.record)
     get = blocking(store.Spans.get)
     tree = blocking(store.Spans.tree)
     list = paging(store.Spans.list)

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from threadkeep.sync import Store
 
 
-PARTS = ("threads", "messages", "runs", "sessions", "spans", "attachments", "feedback")
+PARTS = (
+    *("threads", "messages", "runs", "sessions", "spans", "attachments", "feedback"),
+    *("events", "scores"),
+    *("keys", "refresh_tokens"),
+)
 """The parts of a handle, by the names of its attributes."""
 
 
@@ -32,6 +36,10 @@ class AwaitedStore:
     def admin(self) -> AwaitedHandle:
         """The handle of the admin."""
         return AwaitedHandle(self._store.admin())
+
+    async def check_key(self, text: str) -> Any:
+        """The API key of a text."""
+        return await asyncio.to_thread(self._store.check_key, text)
 
     async def close(self) -> None:
         """Disconnect."""
@@ -50,8 +58,8 @@ class AwaitedHandle:
             return lambda *args, **named: AwaitedTurn(found(*args, **named))
         if name == "span":
             return lambda *args, **named: AwaitedSpan(found(*args, **named))
-        if name == "reap":
-            return lambda: Awaited(found)
+        if name in ("reap", "transfer", "owners", "purge_refresh_tokens"):
+            return lambda *args, **named: Awaited(lambda: found(*args, **named))
         return AwaitedPart(found) if name in PARTS else found
 
 

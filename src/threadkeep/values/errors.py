@@ -39,7 +39,8 @@ class ConflictError(ThreadkeepError):
     `reason` is stable: `message_differs` (same id, other content), `message_order` (a replayed
     batch is stored in another shape), `head_moved`, `revision_moved`, `has_children`, `exists`,
     `role_fixed`, `starts_fixed`, `run_live`, `run_lost`, `span_ended`, `thread_locked`,
-    `session_thread`, `sdk_version`. `head` is the id of the thread's head where the conflict is
+    `session_thread`, `sdk_version`, `key_replaced` (`id` is the key that replaces it),
+    `key_revoked`, `key_expired`. `head` is the id of the thread's head where the conflict is
     about it.
     """
 
@@ -92,6 +93,21 @@ class ForbiddenError(ThreadkeepError):
     """The database role may not do this; the message says which role may."""
 
     code = "forbidden"
+
+
+class CredentialError(ThreadkeepError):
+    """A credential is not good. What it said is nowhere in the error.
+
+    `reason` is stable: `key_malformed`, `key_unknown` (also where the secret is wrong),
+    `key_revoked`, `key_expired`; `refresh_unknown`, `refresh_replayed` (a later generation has been
+    used), `refresh_expired`, `refresh_revoked`.
+    """
+
+    code = "credential"
+
+    def __init__(self, reason: str, explanation: str) -> None:
+        super().__init__(explanation)
+        self.reason = reason
 
 
 class UnavailableError(ThreadkeepError):

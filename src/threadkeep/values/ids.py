@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+import secrets
+import string
 import time
 from hashlib import sha256
 
 from threadkeep.values.errors import InvalidError
 
 MAX_ID_BYTES = 512
+_ALPHABET = string.digits + string.ascii_letters
 
 
-def check_id(field: str, value: object) -> str:
+def check_id(field: str, value: object, *, most: int = MAX_ID_BYTES) -> str:
     """Return `value` if it is a legal id, else raise InvalidError naming `field`.
 
-    A legal id is text of 1 to 512 UTF-8 bytes with no NUL and no lone surrogate.
+    A legal id is text of 1 to 512 UTF-8 bytes, or `most`, with no NUL and no lone surrogate.
     """
     if not isinstance(value, str):
         raise InvalidError(field, "must be a str")
@@ -22,8 +25,8 @@ def check_id(field: str, value: object) -> str:
         size = len(value.encode())
     except UnicodeEncodeError:
         raise InvalidError(field, "must not contain a lone surrogate") from None
-    if not 1 <= size <= MAX_ID_BYTES:
-        raise InvalidError(field, f"must have 1 to {MAX_ID_BYTES} UTF-8 bytes")
+    if not 1 <= size <= most:
+        raise InvalidError(field, f"must have 1 to {most} UTF-8 bytes")
     if "\0" in value:
         raise InvalidError(field, "must not contain NUL")
     return value
@@ -37,6 +40,11 @@ def new_id() -> str:
     bits = (bits & ~(0x3 << 62)) | (0x2 << 62)
     digits = f"{bits:032x}"
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def random_text(length: int) -> str:
+    """Letters and digits that nobody can guess, nearly six random bits each."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
 
 
 def owner_key(owner_id: str) -> int:

@@ -25,7 +25,8 @@ class Page(Generic[T]):
     even none, and still have a next one. It is `truncated`: the bound ended it, not the list.
 
     A page of native items is converted by itself: `losses`, `sources` and `system` are as in
-    `Converted`.
+    `Converted`. `head` is the id of the thread's head, read at the same moment; only a list of a
+    whole tree of messages has it.
     """
 
     items: tuple[T, ...]
@@ -35,6 +36,7 @@ class Page(Generic[T]):
     sources: tuple[tuple[str | None, ...], ...] = ()
     system: str | None = None
     truncated: bool = False
+    head: str | None = None
 
     @property
     def has_more(self) -> bool:

@@ -43,3 +43,12 @@ class Thread:
     json: str | None = field(default=None, repr=False)
     access: Access = "open"
     access_reason: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerSummary:
+    """One owner that has threads: how many, and when the last of them was active, in UTC."""
+
+    id: str
+    threads: int
+    active_at: datetime

@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from threadkeep.testing.contract.kit import says, user
+from threadkeep.testing.contract.recorded import ended
 from threadkeep.testing.contract.transfer import written
+from threadkeep.values.event import Event
 from threadkeep.values.ids import new_id
 
 if TYPE_CHECKING:
@@ -16,7 +18,9 @@ if TYPE_CHECKING:
 
     Call = Callable[[Owner, str, str], Awaitable[Any]]
 
-LATER = datetime(2999, 1, 1, tzinfo=UTC)
+EARLIER, LATER = datetime(1999, 1, 1, tzinfo=UTC), datetime(2999, 1, 1, tzinfo=UTC)
+LINE = "line"
+"""The id of a line of refresh tokens."""
 
 # Each call gets a handle, and the ids of a thread and of a message in it.
 CALLS: dict[str, list[Call]] = {
@@ -31,6 +35,7 @@ CALLS: dict[str, list[Call]] = {
         lambda chat, _, __: chat.threads.list(metadata={"secret": 1}, order="asc"),
         lambda chat, _, __: chat.threads.list(order_by="title", status="all"),
         lambda chat, _, __: chat.threads.list(external_id="secret", order_by="created_at"),
+        lambda chat, _, __: chat.threads.list(title="t", since=EARLIER, until=LATER),
         lambda chat, thread, _: chat.threads.list(after=thread),
         lambda chat, thread, _: chat.threads.list(after=thread, order_by="updated_at"),
     ],
@@ -39,6 +44,7 @@ CALLS: dict[str, list[Call]] = {
     "threads.count": [
         lambda chat, _, __: chat.threads.count(status="all"),
         lambda chat, _, __: chat.threads.count(external_id="secret", metadata={"secret": 1}),
+        lambda chat, _, __: chat.threads.count(title="T", status="all"),
     ],
     "threads.update": [
         lambda chat, thread, _: chat.threads.update(thread, title="taken over"),
@@ -145,6 +151,18 @@ CALLS: dict[str, list[Call]] = {
         lambda chat, thread, _: chat.messages.count(thread, tree=True),
         lambda chat, thread, message: chat.messages.count(thread, leaf=message),
     ],
+    "messages.depths": [
+        lambda chat, thread, message: chat.messages.depths(thread, [message]),
+        lambda chat, _, message: chat.messages.depths("mine", [message]),
+    ],
+    "messages.leaf": [
+        lambda chat, thread, _: chat.messages.leaf(thread),
+        lambda chat, thread, message: chat.messages.leaf(thread, message),
+        lambda chat, _, message: chat.messages.leaf("mine", message),
+    ],
+    "runs.record": [
+        lambda chat, thread, _: chat.runs.record(thread, "intruder", status="complete"),
+    ],
     "runs.get": [
         lambda chat, thread, _: chat.runs.get(thread, "run"),
     ],
@@ -161,6 +179,10 @@ CALLS: dict[str, list[Call]] = {
     "spans.end": [
         lambda chat, _, __: chat.spans.end("span", output="taken over"),
         lambda chat, _, __: chat.spans.end("running", error="taken over"),
+    ],
+    "spans.record": [
+        lambda chat, thread, _: chat.spans.record([ended("mine", thread_id=thread)]),
+        lambda chat, _, __: chat.spans.record([ended("mine", "span")]),
     ],
     "spans.get": [lambda chat, _, __: chat.spans.get("span")],
     "spans.tree": [lambda chat, _, __: chat.spans.tree("span")],
@@ -204,6 +226,42 @@ CALLS: dict[str, list[Call]] = {
         lambda chat, _, message: chat.feedback.clear("mine", message),
     ],
     "feedback.list": [lambda chat, thread, _: chat.feedback.list(thread)],
+    "events.track": [
+        lambda chat, thread, _: chat.events.track([Event("intruder", thread)]),
+        lambda chat, _, __: chat.events.track([Event("intruder", "mine")]),
+    ],
+    "events.list": [
+        lambda chat, _, __: chat.events.list(),
+        lambda chat, thread, _: chat.events.list(thread=thread, kind="secret", order="asc"),
+    ],
+    "scores.create": [
+        lambda chat, thread, message: chat.scores.create(
+            "intruder", type="numeric", value=1, thread=thread, message=message
+        ),
+    ],
+    "scores.list": [
+        lambda chat, _, __: chat.scores.list(),
+        lambda chat, thread, _: chat.scores.list(thread=thread, name="secret", order="asc"),
+    ],
+    # The ids of keys are not to be chosen: CredentialsContract tries those of others.
+    "keys.create": [lambda chat, _, __: chat.keys.create("mine")],
+    "keys.get": [lambda chat, _, __: chat.keys.get("secret")],
+    "keys.list": [
+        lambda chat, _, __: chat.keys.list(),
+        lambda chat, _, __: chat.keys.list(revoked=None, order="asc"),
+    ],
+    "keys.rotate": [lambda chat, _, __: chat.keys.rotate("secret")],
+    "keys.revoke": [lambda chat, _, __: chat.keys.revoke("secret")],
+    "refresh_tokens.create": [
+        lambda chat, _, __: chat.refresh_tokens.create(lifetime=60),
+    ],
+    "refresh_tokens.check": [lambda chat, _, __: chat.refresh_tokens.check(LINE, 1)],
+    "refresh_tokens.use": [
+        lambda chat, _, __: chat.refresh_tokens.use(LINE, 1, lifetime=60),
+        lambda chat, _, __: chat.refresh_tokens.use(LINE, 0, lifetime=60),
+    ],
+    "refresh_tokens.revoke": [lambda chat, _, __: chat.refresh_tokens.revoke(LINE)],
+    "refresh_tokens.purge": [lambda chat, _, __: chat.refresh_tokens.purge()],
     "span": [lambda chat, thread, _: spanned(chat, thread=thread)],
     "sessions.save": [
         lambda chat, thread, _: chat.sessions.save("intruder", thread=thread),
@@ -240,7 +298,10 @@ EVERY = [(name, n) for name, calls in CALLS.items() for n in range(len(calls))]
 
 def public_methods(chat: Owner) -> set[str]:
     """The methods of the handle and of its parts, as it shows them."""
-    parts = ("threads", "messages", "runs", "sessions", "spans", "attachments", "feedback")
+    parts = (
+        *("threads", "messages", "runs", "sessions", "spans", "attachments", "feedback"),
+        *("events", "scores", "keys", "refresh_tokens"),
+    )
     return {"turn", "span"} | {
         f"{part}.{name}"
         for part in parts

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from threadkeep.testing.contract.calls import CALLS, CREATING, EVERY, public_methods
+from threadkeep.testing.contract.calls import CALLS, CREATING, EVERY, LINE, public_methods
 from threadkeep.testing.contract.kit import Contract, path, says, turns, user
+from threadkeep.values.credentials import NewKey, RefreshToken
 from threadkeep.values.errors import (
     ConflictError,
     InvalidCursorError,
     NotFoundError,
     ThreadkeepError,
 )
+from threadkeep.values.event import Event
 from threadkeep.values.imported import Imported
 from threadkeep.values.message import Message
 from threadkeep.values.page import Page, Window
@@ -56,6 +58,10 @@ def _plain(given: Any) -> Any:
         return [_plain(item) for item in given.items], given.next, given.previous
     if isinstance(given, Session):
         return "session", given.state_json, given.archived
+    if isinstance(given, NewKey):
+        return "key", given.key.name, given.key.scopes
+    if isinstance(given, RefreshToken):
+        return "line", given.generation
     if isinstance(given, Window):
         return [_plain(item) for item in given], given.truncated, given.tokens
     if isinstance(given, dict):
@@ -80,6 +86,11 @@ async def victim(chat: Owner) -> None:
     await chat.spans.start("secret", span_id="running", parent="span")
     await chat.spans.end("span", output="secret", usage=used)
     await chat.sessions.save("secret", thread="t", state="secret")
+    await chat.events.track([Event("secret", "t"), Event("secret", props={"secret": 1})])
+    await chat.scores.create("secret", type="numeric", value=1, thread="t", score_id="score")
+    await chat.keys.create("secret")
+    line = await chat.refresh_tokens.create(lifetime=600, token_id=LINE)
+    await chat.refresh_tokens.use(line.id, 0, lifetime=600)
     await chat.threads.create("archived", external_id="secret")
     await chat.threads.archive("archived")
 
@@ -93,7 +104,11 @@ async def state(chat: Owner) -> list[Any]:
     files = [repr(file) async for file in chat.attachments.list()]
     said = [repr(one) async for one in chat.feedback.list("t")]
     spans = [repr(span) async for span in chat.spans.list()]
-    return [*threads, *runs, *sessions, *spans, *messages, *files, *said]
+    told = [repr(event) async for event in chat.events.list()]
+    told += [repr(score) async for score in chat.scores.list()]
+    keys = [repr(key) async for key in chat.keys.list(revoked=None)]
+    line = repr(await chat.refresh_tokens.check(LINE, 1))
+    return [*threads, *runs, *sessions, *spans, *messages, *files, *said, *told, *keys, line]
 
 
 class IsolationContract(Contract):

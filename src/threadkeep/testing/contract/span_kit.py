@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from threadkeep.values.errors import ConflictError, NotFoundError
+from threadkeep.values.errors import ConflictError, InvalidError, NotFoundError
 from threadkeep.values.run import Usage
 
 if TYPE_CHECKING:
@@ -42,6 +42,13 @@ async def unknown(coroutine: Any) -> tuple[str, str]:
     with pytest.raises(NotFoundError) as caught:
         await coroutine
     return caught.value.kind, caught.value.id
+
+
+async def invalid(coroutine: Any) -> str:
+    """The field that an InvalidError names."""
+    with pytest.raises(InvalidError) as caught:
+        await coroutine
+    return caught.value.field
 
 
 async def listed(chat: Owner, **which: Any) -> list[str]:
