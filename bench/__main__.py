@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 from rich.console import Console
 
-from bench import bulk, converting, counting, filling, report
+from bench import bulk, converting, counting, filling, over_http, report
 from bench.checking import Verdict
 from bench.floor import SQL, AsyncFloor, BlockingFloor
 from bench.ours import AsyncOurs, BlockingOurs
@@ -81,7 +81,10 @@ def run(
         console.print("storing many at once")
         many = runner.run(bulk.measure(sizes, floor, ours))
         console.print("converting")
-        return {**found, "bulk": many, "converting": converting.measure(sizes)}
+        made = converting.measure(sizes)
+        console.print("listing over HTTP")
+        listing = runner.run(over_http.measure(sizes, store))
+        return {**found, "bulk": many, "converting": made, "over_http": listing}
 
 
 def _check(

@@ -141,6 +141,12 @@ def show(console: Console, found: dict[str, Any]) -> None:
         f"append_many, {bulk['threads']} threads", *rates, _number(bulk["goal_per_second"])
     )
     console.print(table)
+    listing = found["over_http"]
+    table = _table("CPU of a list over HTTP, ms", "library", "server", "more", "goal")
+    times = (f"{listing['library_cpu_ms']:.3f}", f"{listing['http_cpu_ms']:.3f}")
+    judged = _judged(listing["over_ms"], listing["goal_ms"])
+    table.add_row(f"{listing['messages']} messages", *times, judged, _number(listing["goal_ms"]))
+    console.print(table)
     converting = found["converting"]
     table = _table("converting, by json.loads", "json.loads", "ours", "ratio", "goal")
     for row in sorted(converting["pairs"], key=lambda row: -row["ratio"]):

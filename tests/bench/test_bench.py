@@ -39,6 +39,10 @@ def test_a_quick_run_measures_every_row_and_loses_nothing(tmp_path: Path) -> Non
     for name, verdict in found["one_thread"].items():
         assert verdict["messages"] > 0, name
         assert verdict["clean"], (name, verdict)
+    listing = found["over_http"]
+    assert listing["messages"] == 60
+    assert 0 < listing["library_cpu_ms"] < listing["http_cpu_ms"]
+    assert "CPU of a list over HTTP" in done.stdout
     for row in found["rows"]:
         if "one thread" not in row["name"]:
             assert (row["statements"], row["round_trips"]) == (1, 1), row

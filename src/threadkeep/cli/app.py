@@ -16,10 +16,12 @@ from threadkeep.cli import (
     endings,
     export,
     import_,
+    keys,
     migrate,
     move,
     persistence,
     reap,
+    serve,
     show,
     threads,
 )
@@ -35,12 +37,14 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
 )
 app.command("demo")(demo.demo)
+app.command("serve")(serve.serve)
 app.command("import")(import_.import_)
 app.command("export")(export.export)
 app.command("threads")(threads.threads)
 app.command("show")(show.show)
 app.command("doctor")(doctor.doctor)
 app.command("reap")(reap.reap)
+app.add_typer(keys.app, name="keys")
 app.add_typer(migrate.app, name="migrate")
 app.add_typer(move.app, name="move")
 app.add_typer(persistence.app, name="persistence")

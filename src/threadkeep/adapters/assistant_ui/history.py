@@ -10,7 +10,7 @@ from threadkeep.adapters.assistant_ui.messages import (
     config_of,
     entry_of,
     id_of,
-    object_of,
+    parted,
     stored,
     time_of,
 )
@@ -28,9 +28,10 @@ _FORMAT: Final = "aui/v0"
 class ThreadHistory:
     """The history adapter of one thread, as `useLocalRuntime` takes it.
 
-    Messages are assistant-ui's ThreadMessage as JSON. They are stored under `aui/v0` without `id`
-    and `createdAt`, which stand beside; the ids are the client's. Each write is safe to repeat. A
-    thread that is absent is made by the first message.
+    Messages are assistant-ui's ThreadMessage as JSON, decoded or as text, which is kept verbatim.
+    They are stored under `aui/v0` without `id` and `createdAt`, which stand beside; the ids are the
+    client's. Each write is safe to repeat, and gives the message as it is stored. A thread that is
+    absent is made by the first message.
     """
 
     def __init__(self, chat: Owner, thread_id: str) -> None:
@@ -54,23 +55,23 @@ class ThreadHistory:
         losses = [asdict(loss) for node in tree.nodes for loss in node.losses]
         return found | {"losses": losses} if losses else found
 
-    async def append(self, item: Mapping[str, Json]) -> None:
+    async def append(self, item: Mapping[str, Json]) -> Message:
         """Store `{message, parentId, runConfig?}` under its parent, null for a new root.
 
         The same message again is the same row; other content under its id is a ConflictError, and
         NotFoundError is raised for a parent that is not there.
         """
         message, parent = _draft(item)
-        await self._chat.messages.append(self.thread_id, message, parent=parent)
+        return (await self._chat.messages.append(self.thread_id, message, parent=parent))[0]
 
-    async def update(self, item: Mapping[str, Json]) -> None:
+    async def update(self, item: Mapping[str, Json]) -> Message:
         """Rewrite a message in its place, or store it if its first write never arrived.
 
         Its parent stays. Where nothing has changed nothing is written: a client may send every
         message again after each run.
         """
         message, parent = _draft(item)
-        await upsert(self._chat, self.thread_id, message, parent)
+        return await upsert(self._chat, self.thread_id, message, parent)
 
     async def delete(self, items: Iterable[Mapping[str, Json] | str]) -> None:
         """Remove messages, given as items or ids; a missing one is no error.
@@ -101,8 +102,7 @@ def _entry(node: Node) -> dict[str, Json]:
 
 def _draft(item: Mapping[str, Json]) -> tuple[Message, str | None]:
     said, parent, config = entry_of(item)
-    content = object_of(said)
-    id = id_of(content)
-    content.pop("id")
-    created_at = time_of(content.pop("createdAt", None))
-    return stored(content, _FORMAT, id, created_at=created_at, config=config), parent
+    text, content, apart = parted(said, "id", "createdAt")
+    id, created_at = id_of(apart), time_of(apart.get("createdAt"))
+    message = stored(content, _FORMAT, id, text=text, created_at=created_at, config=config)
+    return message, parent

@@ -8,7 +8,7 @@ from typing import Any, Final, get_args
 
 from threadkeep.dialects import find
 from threadkeep.dialects.reading import read_time
-from threadkeep.values import jsontext
+from threadkeep.values import jsontext, slices
 from threadkeep.values.errors import InvalidError
 from threadkeep.values.message import Message, Role
 from threadkeep.values.parts import Json
@@ -37,6 +37,27 @@ def object_of(message: object) -> dict[str, Any]:
     return dict(message)
 
 
+def parted(message: object, *names: str) -> tuple[str | None, dict[str, Any], dict[str, Any]]:
+    """A message without the members `names`: its text, all it says then, and what those said.
+
+    A message that is given as JSON text keeps it byte for byte but for those members, of which none
+    may come twice. One that is given decoded has no text.
+    """
+    if not isinstance(message, str | bytes):
+        content = object_of(message)
+        return None, content, {name: content.pop(name) for name in names if name in content}
+    text, value = jsontext.read(message, field="message")
+    content = object_of(value)
+    said = {name: content.pop(name) for name in names if name in content}
+    for name in said:
+        listed = slices.members(text)
+        places = [place for place, member in enumerate(listed) if member.name == name]
+        if len(places) > 1:
+            raise InvalidError(f"message.{name}", "must not be given twice")
+        text = slices.without(text, listed, places[0])
+    return text, content, said
+
+
 def id_of(item: object) -> str:
     """The id of an item to delete: of its message, or the id itself."""
     if isinstance(item, Mapping):
@@ -60,7 +81,8 @@ def time_of(value: object) -> datetime | None:
 
 def iso(time: datetime) -> str:
     """The time as JavaScript's `Date.toISOString()` writes it, which its clients insist on."""
-    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    utc = time if time.tzinfo is UTC else time.astimezone(UTC)
+    return f"{utc.isoformat(timespec='milliseconds')[:-6]}Z"  # without +00:00
 
 
 def stored(
@@ -68,10 +90,14 @@ def stored(
     format: str,
     id: str,
     *,
+    text: str | None = None,
     created_at: datetime | None = None,
     config: Mapping[str, Json] | None = None,
 ) -> Message:
-    """A message to store, its content as it is; of a format that nobody here knows as well."""
+    """A message to store, its content as it is; of a format that nobody here knows as well.
+
+    `text` is the content as JSON text, where it was given so.
+    """
     dialect = find(format)
     if dialect is not None:
         role = dialect.traits(content).role
@@ -80,7 +106,7 @@ def stored(
         role = said if said in _ROLES else "assistant"
     return Message(
         role,
-        jsontext.encode(content),
+        jsontext.encode(content) if text is None else text,
         format if dialect is None else dialect.name,
         id=id,
         created_at=created_at,

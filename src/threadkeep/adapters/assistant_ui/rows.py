@@ -6,7 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-from threadkeep.adapters.assistant_ui.messages import config_of, entry_of, object_of, stored
+from threadkeep.adapters.assistant_ui.messages import (
+    config_of,
+    entry_of,
+    object_of,
+    parted,
+    stored,
+)
 from threadkeep.adapters.assistant_ui.trees import read_tree
 from threadkeep.adapters.assistant_ui.upsert import upsert
 from threadkeep.store import Owner
@@ -62,7 +68,8 @@ class FormatHistory:
     """The history of one thread in a format of a message library.
 
     The format is a MessageFormat, or its name where messages are objects with an `id`, as those of
-    the AI SDK are. Its name is stored as it is and never rewritten; the content is not looked at.
+    the AI SDK are, decoded or as JSON text, which is kept verbatim. Its name is stored as it is and
+    never rewritten; the content is not looked at.
     """
 
     def __init__(self, chat: Owner, thread_id: str, format: MessageFormat | str) -> None:
@@ -84,18 +91,20 @@ class FormatHistory:
         messages = [{**self._format.decode(row), **config} for row, config in rows]
         return {"headId": head, "messages": messages}
 
-    async def append(self, item: Mapping[str, Json]) -> None:
+    async def append(self, item: Mapping[str, Json]) -> Message:
         """Store `{parentId, message}`, as `ThreadHistory.append` does."""
         message, parent = self._draft(item, None)
-        await self._chat.messages.append(self.thread_id, message, parent=parent)
+        return (await self._chat.messages.append(self.thread_id, message, parent=parent))[0]
 
-    async def update(self, item: Mapping[str, Json], local_message_id: str | None = None) -> None:
+    async def update(
+        self, item: Mapping[str, Json], local_message_id: str | None = None
+    ) -> Message:
         """Rewrite a message in its place, or store it, as `ThreadHistory.update` does.
 
         `local_message_id` is the id that it was appended under, where that is another one.
         """
         message, parent = self._draft(item, local_message_id)
-        await upsert(self._chat, self.thread_id, message, parent)
+        return await upsert(self._chat, self.thread_id, message, parent)
 
     async def delete(self, items: Iterable[Mapping[str, Json] | str]) -> None:
         """Remove messages, given as `{message, ...}`, messages or ids, as `ThreadHistory` does."""
@@ -110,6 +119,10 @@ class FormatHistory:
         self, item: Mapping[str, Json], local_message_id: str | None
     ) -> tuple[Message, str | None]:
         message, parent, config = entry_of(item)
+        if isinstance(message, str | bytes) and isinstance(self._format, _Plain):
+            text, content, apart = parted(message, "id")
+            id = local_message_id or self._format.get_id(apart)
+            return stored(content, self._format.format, id, text=text, config=config), parent
         id = local_message_id or self._format.get_id(message)
         content = self._format.encode(item)
         return stored(content, self._format.format, id, config=config), parent

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from threadkeep.dialects import find
-from threadkeep.dialects.convert import convert
+from threadkeep.dialects.convert import convert, typed
 from threadkeep.store import Owner
-from threadkeep.values.converted import Loss
+from threadkeep.values.converted import Converted, Loss
 from threadkeep.values.errors import InvalidError, NotFoundError
 from threadkeep.values.message import Message
-from threadkeep.values.parts import Json
+from threadkeep.values.parts import ApprovalPart, Json, ToolCallPart, ToolResultPart
 
 _Sources = tuple[str | None, ...]
 _Key = tuple[_Sources, int]
@@ -51,6 +51,11 @@ async def read_tree(chat: Owner, thread_id: str, dialect: str) -> Tree:
         head = (await chat.threads.get(thread_id)).head
     except NotFoundError:  # deleted since
         return Tree((), None)
+    return tree_of(messages, head, dialect)
+
+
+def tree_of(messages: Sequence[Message], head: str | None, dialect: str) -> Tree:
+    """The same of all messages of a thread, by seq, and its head."""
     family = _Family(messages)
     nodes = _nodes(family, dialect)
     return Tree(nodes, _head(family, nodes, head))
@@ -77,36 +82,104 @@ class _Family:
         return path[::-1]
 
 
+class _Talk:
+    """Messages of formats that can be read, and where a conversation of them comes apart.
+
+    No item is made of messages on both sides of what a user says; but answers to a call change the
+    item of the call, wherever they stand.
+    """
+
+    def __init__(self, messages: Iterable[Message]) -> None:
+        self._typed = {_id(message): typed([message])[0] for message in messages}
+        self._calls = {id: frozenset(_calls(one)) for id, one in self._typed.items()}
+
+    def read(self, message: Message, dialect: str) -> Message:
+        """The message as it is best converted."""
+        return message if message.format == dialect else self._typed[_id(message)]
+
+    def stretches(self, path: Sequence[Message]) -> list[list[Message]]:
+        """What of a path can be read, in stretches that can each be converted by themselves."""
+        stretches: list[list[Message]] = []
+        of_call: dict[str, int] = {}
+        for message in path:
+            one = self._typed.get(_id(message))
+            if one is None:
+                continue
+            calls = self._calls[_id(message)]
+            if not stretches or (one.role == "user" and not _answers(one)):
+                stretches.append([])
+            stretches[-1].append(message)
+            first = min((of_call[call] for call in calls if call in of_call), default=None)
+            if first is not None and first < len(stretches) - 1:
+                stretches[first:] = [[m for stretch in stretches[first:] for m in stretch]]
+                of_call = {call: min(at, first) for call, at in of_call.items()}
+            of_call |= dict.fromkeys(calls, len(stretches) - 1)
+        return stretches
+
+
+def _calls(message: Message) -> Iterator[str]:
+    """The calls and the questions about them that a message speaks of."""
+    for part in message.parts:
+        if isinstance(part, ToolCallPart | ToolResultPart):
+            yield part.call_id
+        elif isinstance(part, ApprovalPart):
+            yield from (part.approval_id, part.call_id or part.approval_id)
+
+
+def _answers(message: Message) -> bool:
+    return any(isinstance(part, ToolResultPart | ApprovalPart) for part in message.parts)
+
+
 def _nodes(family: _Family, dialect: str) -> tuple[Node, ...]:
     if all(message.format == dialect for message in family.messages):
         return tuple(Node(_id(m), m.parent_id, m.payload, m) for m in family.messages)
     if find(dialect) is None:
         return _own(family, dialect)
     # Other formats may take several messages for what is one here, and which those are depends on
-    # the branch: so each branch is converted by itself, and what they share comes once.
-    found: dict[_Key, Node] = {}
-    ids: dict[_Key, str] = {}
-    taken: set[str] = set()
+    # the branch: so each branch is converted by itself, and what branches share once.
+    talk = _Talk(m for m in family.messages if m.format == dialect or find(m.format))
+    made = _Made(family)
+    ends: dict[tuple[str, str], str | None] = {}
     for leaf in family.leaves():
-        path = [m for m in family.path(leaf) if m.format == dialect or find(m.format)]
-        made = convert(path, dialect)
-        keys = _keys(made.sources)
-        for at in reversed(range(len(keys))):
-            if keys[at] not in ids:
-                ids[keys[at]] = _free(_last(family, made.sources, at), taken, family)
-                taken.add(ids[keys[at]])
         parent: str | None = None
-        for at, (item, key) in enumerate(zip(made, keys, strict=True)):
-            if key not in found:
-                message = family.by_id[_last(family, made.sources, at)]
-                losses = tuple(loss for loss in made.losses if loss.message in key[0])
-                found[key] = Node(ids[key], parent, item, message, losses)
-            parent = found[key].id
+        for stretch in talk.stretches(family.path(leaf)):
+            place = (_id(stretch[0]), _id(stretch[-1]))
+            if place not in ends:
+                items = convert([talk.read(message, dialect) for message in stretch], dialect)
+                ends[place] = made.take(items, parent)
+            parent = ends[place]
+    found = made.nodes
     # By seq, so that siblings keep their order; but an item may end behind the one that follows it.
     order: dict[str | None, int] = {None: 0}
     for node in found.values():
         order[node.id] = max(node.message.seq or 0, order[node.parent_id])
     return tuple(sorted(found.values(), key=lambda node: order[node.id]))
+
+
+class _Made:
+    """The items that were made of a tree's messages, each once."""
+
+    def __init__(self, family: _Family) -> None:
+        self.nodes: dict[_Key, Node] = {}
+        self._family = family
+        self._ids: dict[_Key, str] = {}
+        self._taken: set[str] = set()
+
+    def take(self, items: Converted, parent: str | None) -> str | None:
+        """Put items one below the other under a parent; the id of the last one, or the parent's."""
+        keys = _keys(items.sources)
+        lasts = [_last(self._family, items.sources, at) for at in range(len(keys))]
+        for key, last in zip(reversed(keys), reversed(lasts), strict=True):
+            if key not in self._ids:
+                self._ids[key] = _free(last, self._taken, self._family)
+                self._taken.add(self._ids[key])
+        for item, key, last in zip(items, keys, lasts, strict=True):
+            if key not in self.nodes:
+                losses = tuple(loss for loss in items.losses if loss.message in key[0])
+                message = self._family.by_id[last]
+                self.nodes[key] = Node(self._ids[key], parent, item, message, losses)
+            parent = self.nodes[key].id
+        return parent
 
 
 def _keys(sources: Sequence[_Sources]) -> list[_Key]:
@@ -153,15 +226,15 @@ def _last(family: _Family, sources: Sequence[_Sources], at: int) -> str:
 def _head(family: _Family, nodes: Sequence[Node], head: str | None) -> str | None:
     shown = {node.id for node in nodes}
     if head is not None and head in family.by_id:
-        leaf = _newest_below(head, ((_id(m), m.parent_id) for m in family.messages))
+        leaf = newest_below(head, ((_id(m), m.parent_id) for m in family.messages))
         for message in reversed(family.path(leaf)):
             if _id(message) in shown:
                 # What stands below it in the store may be no item, and another branch of it one.
-                return _newest_below(_id(message), ((node.id, node.parent_id) for node in nodes))
+                return newest_below(_id(message), ((node.id, node.parent_id) for node in nodes))
     return nodes[-1].id if nodes else None
 
 
-def _newest_below(id: str, tree: Iterable[tuple[str, str | None]]) -> str:
+def newest_below(id: str, tree: Iterable[tuple[str, str | None]]) -> str:
     """The last one below another, or that itself, of ids with their parents, which come first."""
     below, newest = {id}, id
     for one, parent in tree:

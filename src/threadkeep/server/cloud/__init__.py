@@ -1,0 +1,3 @@
+"""/v1: what the npm package assistant-cloud calls."""
+
+from __future__ import annotations
