@@ -10,6 +10,7 @@ WORKERS ?= 2
 POSTGRES15 := /usr/lib/postgresql/15/bin/initdb
 PGBOUNCER := /usr/sbin/pgbouncer
 NODE := tests/node/node_modules/.package-lock.json
+CHROMIUM := /usr/bin/chromium
 POLICY := /usr/sbin/policy-rc.d
 CREATECLUSTER := /etc/postgresql-common/createcluster.conf
 
@@ -23,22 +24,30 @@ with embedded.start(Path(sys.argv[1])) as server:
 endef
 export GENERATE
 
-.PHONY: help demo test prove features bench lint format generate postgres15 pgbouncer clean
+.PHONY: help demo chat screenshots test prove features bench lint format generate postgres15 \
+	pgbouncer chromium clean
 
 help: ## Show this list.
-	@sed -n 's/^\([a-z0-9]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z0-9]*\):.*## /\1\t/p' Makefile | expand -t 13
 
-demo: $(READY) ## Store a conversation, read it back in another process, lose nothing.
+demo: $(READY) ## Store a conversation, lose nothing of it, and open the chat.
 	@$(BIN)/threadkeep demo
+	@$(BIN)/python -m examples.chat
 
-test: $(READY) $(NODE) pgbouncer ## Run the tests.
-	$(BIN)/pytest -n $(WORKERS) -m "not prove"
+chat: $(READY) ## Build the page of the example, by the Node that a wheel brings.
+	@$(BIN)/python -m examples.chat build
 
-prove: $(READY) $(NODE) pgbouncer ## Run the long proofs.
+screenshots: chat chromium ## Take the pictures of the docs anew.
+	$(BIN)/python tools/screenshots.py
+
+test: $(READY) $(NODE) chat pgbouncer chromium ## Run the tests.
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m "not prove"
+
+prove: $(READY) $(NODE) chat pgbouncer chromium ## Run the long proofs.
 	$(BIN)/pytest -m prove
 
-features: $(READY) $(NODE) pgbouncer ## Print which test proves which feature, and whether it passes.
-	$(BIN)/pytest -q -n $(WORKERS) -m "not prove" --features
+features: $(READY) $(NODE) chat pgbouncer chromium ## Print which test proves which feature, and whether it passes.
+	$(BIN)/pytest -q -n $(WORKERS) --dist loadgroup -m "not prove" --features
 
 bench: $(READY) ## Measure the store beside raw statements; about three minutes.
 	@$(BIN)/python -m bench
@@ -59,7 +68,8 @@ generate: $(READY) ## Write sql/catalog.json and sql/schema.sql from the migrati
 	$(BIN)/python -c "$$GENERATE" "$$folder/data"; ended=$$?; rm -rf "$$folder"; exit $$ended
 
 clean: ## Remove the environment and all caches.
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist \
+	  examples/chat/dist
 
 # The environment: made anew when what it is made from has changed.
 $(READY): pyproject.toml constraints.txt
@@ -103,3 +113,13 @@ pgbouncer: postgres15
 	  DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends pgbouncer && \
 	  update-rc.d pgbouncer disable; } >/dev/null 2>&1 || \
 	  echo "that failed: the tests through PgBouncer will be skipped"
+
+# And a part looks at pages in Debian's Chromium. After pgbouncer, for the same reason.
+chromium: pgbouncer
+	@if test -x $(CHROMIUM) || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null; \
+	then exit 0; fi; \
+	echo "installing Chromium for the tests"; \
+	{ apt-get update && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends chromium; \
+	} >/dev/null 2>&1 || \
+	  echo "that failed: the tests in a browser will be skipped"

@@ -1,0 +1,1 @@
+"""Examples: programs that use threadkeep, each in a folder of its own."""
