@@ -211,10 +211,14 @@ async def test_what_cannot_be_stored_is_told(app: FastAPI, store: AsyncStore) ->
         span(2, "a") | {"events": "x"},
     ]
     kept = span(9, "", 9, endTimeUnixNano=None, attributes={"session.id": "x" * 600})
+    sent = export(*bad, kept)
+    nowhere = export(span(3, "a"))["resourceSpans"][0]
+    nowhere["resource"] = {"attributes": [{"key": "n", "value": {"doubleValue": "x"}}]}
+    sent["resourceSpans"].append(nowhere)
     async with calling(app) as client:
-        answer = await client.post("/v1/traces", json=export(*bad, kept))
+        answer = await client.post("/v1/traces", json=sent)
         assert answer.status_code == 200
-        assert answer.json()["partialSuccess"]["rejectedSpans"] == str(len(bad))
+        assert answer.json()["partialSuccess"]["rejectedSpans"] == str(len(bad) + 1)
         circle = export(span(20, "a", 21), span(21, "b", 20))
         answer = await client.post("/v1/traces", content=binary(circle), headers=PROTOBUF)
         partial = ExportTraceServiceResponse.FromString(answer.content).partial_success

@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from inspect import isawaitable
+from itertools import islice
 from typing import Any, Final
 
 from threadkeep.dialects import find, get
@@ -25,6 +26,7 @@ NAMELESS: Final = "Untitled"
 """What is told where nothing can be told. It is not stored: a title may still come."""
 
 _TURNS: Final = 10
+_MOST: Final = 100
 _READ: Final = 8000
 _WORDS: Final = 8
 _SHORT: Final = 60
@@ -46,9 +48,9 @@ def first_words(messages: Sequence[Message]) -> str:
 
 
 def read_messages(said: Iterable[Any]) -> list[Message]:
-    """The messages that a front end sends along, typed; those that cannot be read are left out."""
+    """The first messages that a front end sends along, typed; unreadable ones are left out."""
     messages: list[Message] = []
-    for item in said:
+    for item in islice(said, _MOST):
         parts = isinstance(item, dict) and "content" not in item
         try:
             messages += get("ai-sdk/v6" if parts else "aui/v0").load([item])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from threadkeep.dialects import find
 from threadkeep.dialects.convert import convert, typed
@@ -99,22 +100,19 @@ class _Talk:
 
     def stretches(self, path: Sequence[Message]) -> list[list[Message]]:
         """What of a path can be read, in stretches that can each be converted by themselves."""
-        stretches: list[list[Message]] = []
-        of_call: dict[str, int] = {}
-        for message in path:
-            one = self._typed.get(_id(message))
-            if one is None:
-                continue
+        listed = [message for message in path if _id(message) in self._typed]
+        starts = [0]
+        spoken: dict[str, int] = {}
+        for at, message in enumerate(listed):
+            one = self._typed[_id(message)]
+            if one.role == "user" and not _answers(one):
+                starts.append(at)
             calls = self._calls[_id(message)]
-            if not stretches or (one.role == "user" and not _answers(one)):
-                stretches.append([])
-            stretches[-1].append(message)
-            first = min((of_call[call] for call in calls if call in of_call), default=None)
-            if first is not None and first < len(stretches) - 1:
-                stretches[first:] = [[m for stretch in stretches[first:] for m in stretch]]
-                of_call = {call: min(at, first) for call, at in of_call.items()}
-            of_call |= dict.fromkeys(calls, len(stretches) - 1)
-        return stretches
+            first = min((spoken.setdefault(call, at) for call in calls), default=at)
+            while starts[-1] > first:
+                starts.pop()
+        places = pairwise([*starts, len(listed)])
+        return [listed[start:end] for start, end in places if start < end]
 
 
 def _calls(message: Message) -> Iterator[str]:

@@ -27,6 +27,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TRACE_BYTES, _SPAN_BYTES = 16, 8
 _FAILED: Final = (2, "STATUS_CODE_ERROR")
 _UNFIT: Final = re.compile("[\x00\ud800-\udfff]")
+_UNREADABLE: Final = (ValueError, OverflowError)  # InvalidError too
 
 Read = Callable[[object], bytes]
 
@@ -120,13 +121,18 @@ def _spans(export: Json, read_id: Read) -> tuple[list[Exported], int]:
     spans: list[Exported] = []
     rejected = 0
     for of_resource in _objects(export, "resourceSpans"):
-        resource = _attributes(_object(of_resource, "resource"))
-        for of_scope in _objects(of_resource, "scopeSpans"):
+        scopes = _objects(of_resource, "scopeSpans")
+        try:
+            resource = _attributes(_object(of_resource, "resource"))
+        except _UNREADABLE:
+            rejected += sum(len(_objects(of_scope, "spans")) for of_scope in scopes)
+            continue
+        for of_scope in scopes:
             scope = _text(_object(of_scope, "scope").get("name"))
             for span in _objects(of_scope, "spans"):
                 try:
                     spans.append(_span(span, resource, scope, read_id))
-                except (ValueError, OverflowError, Problem):  # InvalidError too
+                except (*_UNREADABLE, Problem):
                     rejected += 1
     return spans, rejected
 

@@ -9,9 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from threadkeep.server.answers import json_answer
 from threadkeep.server.bodies import body_schema, read_body
-from threadkeep.server.cloud.wire import Text, new_id
+from threadkeep.server.cloud.wire import Text, new_id, told_as
 from threadkeep.server.openapi import cloud_problems
-from threadkeep.server.problems import Problem
 from threadkeep.server.routing import CloudRoute
 from threadkeep.server.service import Writer
 from threadkeep.values.errors import InvalidError
@@ -45,21 +44,21 @@ class NewCloudScore(BaseModel):
     run_id: _Id | None = None
 
     def check(self) -> None:
-        """Problem 422 where the value does not go with the type."""
+        """InvalidError where the value does not go with the type."""
         if self.data_type == "categorical":
             if self.string_value is None:
-                raise _invalid("string_value", "must be given for a categorical score")
+                raise InvalidError("string_value", "must be given for a categorical score")
             if self.value is not None:
-                raise _invalid("value", "must not be given for a categorical score")
+                raise InvalidError("value", "must not be given for a categorical score")
             return
         if self.string_value is not None:
-            raise _invalid("string_value", "goes with a categorical score")
+            raise InvalidError("string_value", "goes with a categorical score")
         if self.data_type == "boolean" and not (
             isinstance(self.value, bool) or self.value in (0, 1)
         ):
-            raise _invalid("value", "must be a boolean")
+            raise InvalidError("value", "must be a boolean")
         if self.data_type == "numeric" and (self.value is None or isinstance(self.value, bool)):
-            raise _invalid("value", "must be a number")
+            raise InvalidError("value", "must be a number")
 
 
 class CloudScoreAnswer(BaseModel):
@@ -84,7 +83,7 @@ async def create_score(request: Request, caller: Writer) -> Response:
     """The thread must be there; `message_id` and `run_id` are any ids. Repeated, it is another."""
     said = (await read_body(request, NewCloudScore)).said
     said.check()
-    try:
+    with told_as(_NAMES):
         kept = await caller.chat.scores.create(
             said.name,
             type=said.data_type,
@@ -96,8 +95,6 @@ async def create_score(request: Request, caller: Writer) -> Response:
             run=said.run_id,
             score_id=new_id(SCORE),
         )
-    except InvalidError as error:
-        raise _invalid(_NAMES.get(error.field, error.field), error.rule) from None
     answer = {
         "score_id": kept.id,
         "name": kept.name,
@@ -106,7 +103,3 @@ async def create_score(request: Request, caller: Writer) -> Response:
         "string_value": kept.text_value,
     }
     return json_answer(answer, 201)
-
-
-def _invalid(field: str, rule: str) -> Problem:
-    return Problem(422, "invalid", f"{field}: {rule}", field=field, rule=rule)

@@ -19,6 +19,7 @@ from threadkeep.server.cloud.wire import (
     derived_id,
     new_id,
     thread_text,
+    told_as,
 )
 from threadkeep.server.openapi import cloud_problems
 from threadkeep.server.rest.fields import Flag, ThreadId, When
@@ -30,6 +31,8 @@ from threadkeep.values.ids import MAX_ID_BYTES
 from threadkeep.values.thread import Thread, ThreadStatus
 
 router: Final = APIRouter(prefix="/v1/threads", route_class=CloudRoute, tags=["cloud"])
+
+_NAMES: Final = {"active_at": "last_message_at"}
 
 ExternalId = Annotated[str, Field(min_length=1, max_length=MAX_ID_BYTES)]
 
@@ -156,7 +159,8 @@ async def update_thread(request: Request, caller: Writer, thread_id: ThreadId) -
     if "is_archived" in said.model_fields_set:
         changes["status"] = "archived" if said.is_archived else "active"
     if changes:
-        await caller.chat.threads.update(thread_id, **changes)
+        with told_as(_NAMES):
+            await caller.chat.threads.update(thread_id, **changes)
     else:
         await caller.chat.threads.get(thread_id)
     return json_answer({})
@@ -176,13 +180,14 @@ async def delete_thread(caller: Writer, thread_id: ThreadId) -> Response:
 
 
 async def _create(chat: Owner, thread_id: str, said: NewCloudThread) -> Thread:
-    return await chat.threads.create(
-        thread_id,
-        title=said.title,
-        metadata=said.metadata,
-        external_id=said.external_id,
-        active_at=said.last_message_at,
-    )
+    with told_as(_NAMES):
+        return await chat.threads.create(
+            thread_id,
+            title=said.title,
+            metadata=said.metadata,
+            external_id=said.external_id,
+            active_at=said.last_message_at,
+        )
 
 
 async def _upsert(chat: Owner, said: NewCloudThread, external_id: str) -> tuple[Thread, bool]:

@@ -6,7 +6,8 @@ Contents are JSON text all the way: nothing here decodes one.
 from __future__ import annotations
 
 import string
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from hashlib import sha256
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -17,6 +18,7 @@ from threadkeep.adapters.assistant_ui.messages import iso
 from threadkeep.server.answers import quoted
 from threadkeep.server.principal import Principal
 from threadkeep.values import jsontext, slices
+from threadkeep.values.errors import InvalidError
 from threadkeep.values.feedback import Feedback
 from threadkeep.values.ids import random_text
 from threadkeep.values.message import Message
@@ -98,6 +100,15 @@ class Row(NamedTuple):
     role: str
     format: str
     content: str
+
+
+@contextmanager
+def told_as(names: Mapping[str, str]) -> Iterator[None]:
+    """Rules that are broken inside are told of the members that /v1 has for those of the store."""
+    try:
+        yield
+    except InvalidError as error:
+        raise InvalidError(names.get(error.field, error.field), error.rule) from None
 
 
 def new_id(prefix: str) -> str:
