@@ -27,6 +27,8 @@ PHONE: Final = (390, 780)
 _AXE: Final = Path(__file__).parents[1] / "node/node_modules/axe-core/axe.min.js"
 _SECONDS: Final = 60
 _LEFT: Final = "net::ERR_ABORTED"
+# Far above what a slow machine needs: only what never comes waits so long.
+_PATIENCE: Final = 60_000
 # Where a page is wider than what it is seen through; what scrolls by itself may be. What is not on
 # the screen has no layout of its own, so that all is asked for it first.
 _TOO_WIDE: Final = """() => {
@@ -39,9 +41,20 @@ _TOO_WIDE: Final = """() => {
   for (const node of lazy) node.style.removeProperty("content-visibility");
   return found;
 }"""
+# What is inside is made by the listener of the page, which is told of the opening before ours.
+_UNFOLD: Final = """async () => {
+  const closed = [...document.querySelectorAll("#main details:not([open])")];
+  await Promise.all(closed.map(node => new Promise(opened => {
+    node.addEventListener("toggle", opened, {once: true});
+    node.open = true;
+  })));
+  return closed.length;
+}"""
 _SERIOUS: Final = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations
   .filter(({impact}) => impact === "serious" || impact === "critical")
   .map(({id, nodes}) => `${id}: ${nodes.map(node => node.html.slice(0, 200)).join(" | ")}`)"""
+
+expect.set_options(timeout=_PATIENCE)
 
 
 @contextlib.contextmanager
@@ -76,7 +89,7 @@ def _wait(url: str) -> None:
     deadline = time.monotonic() + _SECONDS
     while time.monotonic() < deadline:
         with contextlib.suppress(httpx.HTTPError):
-            if httpx.get(f"{url}/readyz", timeout=5).is_success:
+            if httpx.get(f"{url}/readyz", timeout=5, trust_env=False).is_success:
                 return
         time.sleep(0.05)
     raise AssertionError("the server did not become ready")
@@ -105,7 +118,7 @@ class Reader:
             reduced_motion="reduce",
             **options,
         )
-        self.context.set_default_timeout(15_000)
+        self.context.set_default_timeout(_PATIENCE)
         self.page: Page = self.context.new_page()
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -152,16 +165,15 @@ class Reader:
         for key in keys:
             self.page.keyboard.press(key)
 
+    def settle(self) -> None:
+        """Wait until what came into view has the size that it really has."""
+        for _ in range(3):
+            self.page.evaluate("() => new Promise(drawn => requestAnimationFrame(drawn))")
+
     def unfold(self) -> None:
         """Open all that is folded, also what that brings."""
-        for _ in range(10):
-            closed = self.page.locator("#main details:not([open]) > summary")
-            if closed.count() == 0:
-                return
-            closed.first.evaluate(
-                "() => document.querySelectorAll('#main details').forEach(d => d.open = true)"
-            )
-            self.page.wait_for_timeout(50)
+        while self.page.evaluate(_UNFOLD) > 0:
+            pass
 
     def too_wide(self) -> list[str]:
         """What does not fit on the screen."""

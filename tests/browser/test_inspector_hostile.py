@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from threadkeep.testing.servers import Database
 
+pytestmark = pytest.mark.xdist_group("browser")
+
 RUN: Final = "window.pwned=1"
 SCRIPT: Final = f"<script>{RUN}</script>"
 IMAGE: Final = f'"><img src=x onerror="{RUN}"><svg onload={RUN}>'
@@ -34,6 +36,12 @@ WRONG: Final = IMAGE + TURNED + "W" * 300
 OWNER: Final = IMAGE
 # Beside a message whose format nobody knows, each other one is read by itself.
 OTHER: Final = json.dumps({"role": "user", "content": SCRIPT})
+BARE: Final = {"toString": None, "valueOf": None}
+MEMBERS: Final = dict.fromkeys(
+    ("text", "role", "name", "call_id", "reason", "url", "title", "source_id", "file_id", "data"),
+    BARE,
+)
+TYPES: Final = ("text", "reasoning", "tool_call", "tool_result", "approval", "file", "source")
 KEYS: Final = ("__proto__", "constructor", "toString", "style", "onclick")
 
 
@@ -94,6 +102,9 @@ def _stored() -> Iterator[str]:
         listed = list(_parts())[start : start + 8]
         yield json.dumps({"role": "assistant", "parts": listed})
     strange = ["text", 7, None, [[[]]], {"type": None}, {"type": "text", "text": 5}]
+    # What no text can be made of, where a text is expected.
+    strange += [{"type": BARE}, *({"type": one, **MEMBERS} for one in TYPES)]
+    strange += [{"type": "source", "url": "https://example.invalid/", "title": BARE}]
     yield json.dumps({"role": "assistant", "parts": strange, "__proto__": {"parts": SCRIPT}})
     yield '{"role":"assistant","parts":[{"type":"text","text":"\\u0000 \\ud800 \\udfff"}]}'
     nested = '{"type":"tool_result","call_id":"n","content":['

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from threadkeep.testing.servers import Database
 
+pytestmark = pytest.mark.xdist_group("browser")
+
 
 class Keyed:
     """A server that takes API keys, and keys of some."""
@@ -44,7 +46,7 @@ def server(shared_database: Database, tmp_path_factory: pytest.TempPathFactory) 
 
 def enter(reader: Reader, token: str) -> None:
     """Give a token."""
-    reader.page.get_by_label("Token").fill(token)
+    reader.page.get_by_label("Token", exact=True).fill(token)
     reader.page.get_by_role("button", name="Look inside").click()
 
 
@@ -65,7 +67,7 @@ def test_a_token_opens_what_it_may_see(chromium: Browser, server: Keyed) -> None
     """Without one there is a form; it stays in this tab only and goes when it is forgotten."""
     reader = Reader(chromium, server.url, at="#/threads/secret", bypass_csp=True)
     page = reader.page
-    expect(page.get_by_label("Token")).to_be_focused()
+    expect(page.get_by_label("Token", exact=True)).to_be_focused()
     for width, height in (DESKTOP, PHONE):
         page.set_viewport_size({"width": width, "height": height})
         for scheme in ("light", "dark"):
@@ -86,7 +88,7 @@ def test_a_token_opens_what_it_may_see(chromium: Browser, server: Keyed) -> None
     assert all(server.keys["owner"] not in text for text in kept)
     assert all(server.keys["owner"] not in url for url in reader.asked)
     page.get_by_role("button", name="Forget the token").click()
-    expect(page.get_by_label("Token")).to_be_visible()
+    expect(page.get_by_label("Token", exact=True)).to_be_visible()
     expect(page.get_by_text("The word is swordfish")).to_be_hidden()
     assert page.evaluate("sessionStorage.length") == 0
     refused(reader, 401)
@@ -106,6 +108,33 @@ def test_a_stranger_sees_nothing(chromium: Browser, server: Keyed) -> None:
     expect(reader.page.get_by_text("Nothing was counted")).to_be_visible()
     refused(reader, 401)
     refused(reader, 404)
+    reader.leave()
+
+
+def test_nothing_of_one_reader_is_left_for_the_next(chromium: Browser, server: Keyed) -> None:
+    """Whoever leaves takes all along at once, however long the server then takes to answer."""
+    reader = Reader(chromium, server.url, at="#/threads/secret")
+    page = reader.page
+    page.clock.install()
+    enter(reader, server.keys["admin"])
+    expect(page.get_by_text("The word is swordfish")).to_be_visible()
+    expect(page).to_have_title("What only acme knows, threadkeep inspector")
+    page.get_by_role("button", name="acme").click()
+    expect(page.get_by_role("dialog").get_by_role("button", name="acme")).to_be_visible()
+    reader.press("Escape")
+    waiting: list[Route] = []
+    page.route("**/me", lambda route: waiting.append(route))
+    page.get_by_label("Title").fill("acme")  # the list waits a moment before it asks for this
+    with page.expect_request("**/me"):
+        page.get_by_role("button", name="Forget the token").click()
+    for known in ("swordfish", "acme", "secret"):
+        assert known not in page.content()
+        assert known not in page.title() + page.url
+    page.clock.run_for(2_000)
+    waiting[0].continue_()
+    expect(page.get_by_label("Token", exact=True)).to_be_focused()
+    assert not any("title=acme" in url for url in reader.asked)
+    refused(reader, 401)
     reader.leave()
 
 

@@ -19,10 +19,12 @@ from threadkeep.values.run import Usage
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Route
 
     from threadkeep.sync import Owner
     from threadkeep.testing.servers import Database
+
+pytestmark = pytest.mark.xdist_group("browser")
 
 LONG = 1500
 FIRST = 60
@@ -76,23 +78,25 @@ def _fill(chat: Owner) -> None:
         at = NOW - timedelta(days=back)
         used = Usage(100 * back, 40, cost=Decimal("0.01"))
         chat.runs.record("old", f"r{back}", status="complete", ended_at=at, usage=used)
+    at, used = NOW - timedelta(days=200), Usage(cost=Decimal("12345.67"))
+    chat.runs.record("old", "dear", status="complete", ended_at=at, usage=used)
 
 
 def _attach(url: str) -> None:
     """A picture by the way that browsers take, and a message that shows it and one elsewhere."""
     asked = {"filename": "dot.png", "content_type": "image/png"}
-    granted = httpx.post(f"{url}/v1/files/attachments/generate-presigned-upload-url", json=asked)
-    put = granted.json()["signedUrl"]
-    assert httpx.put(put, content=PNG, headers={"Content-Type": "image/png"}).is_success
-    parts = [
-        {"type": "text", "text": "See"},
-        {"type": "file", "media_type": "image/png", "url": granted.json()["publicUrl"]},
-        {"type": "file", "media_type": "image/png", "url": "https://elsewhere.example/x.png"},
-    ]
-    body = {"messages": [{"id": "shown", "role": "user", "parts": parts}]}
-    assert httpx.post(f"{url}/threads/pictures/messages", json=body).status_code == 201
-    named = {"title": "Pictures"}
-    assert httpx.patch(f"{url}/threads/pictures", json=named).is_success
+    with httpx.Client(base_url=url, trust_env=False) as http:
+        granted = http.post("/v1/files/attachments/generate-presigned-upload-url", json=asked)
+        put = granted.json()["signedUrl"]
+        assert http.put(put, content=PNG, headers={"Content-Type": "image/png"}).is_success
+        parts = [
+            {"type": "text", "text": "See"},
+            {"type": "file", "media_type": "image/png", "url": granted.json()["publicUrl"]},
+            {"type": "file", "media_type": "image/png", "url": "https://elsewhere.example/x.png"},
+        ]
+        body = {"messages": [{"id": "shown", "role": "user", "parts": parts}]}
+        assert http.post("/threads/pictures/messages", json=body).status_code == 201
+        assert http.patch("/threads/pictures", json={"title": "Pictures"}).is_success
 
 
 def test_a_conversation_is_read_with_its_branches(chromium: Browser, server: str) -> None:
@@ -168,8 +172,9 @@ def test_keys_do_what_the_help_says(chromium: Browser, server: str) -> None:
     dialog = page.get_by_role("dialog", name="Keys")
     expect(dialog).to_be_visible()
     dialog.get_by_label("Use these keys").uncheck()
-    reader.press("Escape", "u")
+    dialog.get_by_role("button", name="Close").click()
     expect(dialog).to_be_hidden()
+    reader.press("u")
     assert "usage" not in page.url
     page.evaluate("localStorage.clear()")
     reader.press("u")
@@ -205,24 +210,58 @@ def test_threads_are_found_by_their_filters(chromium: Browser, server: str) -> N
     reader.leave()
 
 
+def test_what_comes_late_is_not_shown(chromium: Browser, server: str) -> None:
+    """Who goes on before an answer came sees what was chosen last, and the page does not wait."""
+    reader = Reader(chromium, server)
+    page = reader.page
+    held: list[Route] = []
+    page.route("**/threads/long", lambda route: held.append(route))
+    with page.expect_request("**/threads/long"):
+        reader.threads.filter(has_text="A long one").click()
+    page.get_by_role("link", name="Usage").click()
+    expect(page.locator(".chart")).to_have_count(3)
+    expect(page.locator("#main")).not_to_have_attribute("aria-busy", "true")
+    week = f"**/usage?*since={(datetime.now(UTC) - timedelta(days=6)).date()}*"
+    page.route(week, lambda route: held.append(route))
+    with page.expect_request(week):
+        page.get_by_label("7 days").check()
+    page.get_by_label("90 days").check()
+    expect(page.locator(".plot").first.locator(".column")).to_have_count(90)
+    for route in held:
+        route.continue_()
+    page.unroute_all(behavior="wait")
+    page.evaluate("() => fetch('../me').then(answer => answer.text())")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Usage")
+    expect(page.locator(".plot").first.locator(".column")).to_have_count(90)
+    reader.leave()
+
+
 def test_a_long_thread_is_read_bit_by_bit(chromium: Browser, server: str) -> None:
     """The newest messages come first, older ones when the reader gets near them, or all."""
     reader = Reader(chromium, server)
     reader.open("A long one")
     expect(reader.messages).to_have_count(FIRST)
     expect(reader.messages.last).to_be_in_viewport()
-    reader.page.locator("#main").evaluate("main => main.scrollTo(0, 300)")
+    held: list[Route] = []
+    reader.page.route("**/threads/long/messages?*", lambda route: held.append(route), times=1)
+    with reader.page.expect_request("**/threads/long/messages?*"):
+        reader.page.locator("#main").evaluate("main => main.scrollTo(0, 300)")
     read = reader.page.locator(f"#main [data-seq='{LONG - FIRST + 6}']")
+    expect(read).to_be_in_viewport()
+    reader.settle()
     before = read.bounding_box()
+    held[0].continue_()
     expect(reader.messages).to_have_count(FIRST + 200)
     expect(read).to_be_in_viewport()
+    reader.settle()
     after = read.bounding_box()
     assert before is not None
     assert after is not None
-    assert abs(after["y"] - before["y"]) < 80
+    assert abs(after["y"] - before["y"]) < 80, (before, after)
     reader.page.locator("#main").evaluate("main => main.scrollTo(0, main.scrollHeight / 2)")
     reader.press("/")
-    reader.page.get_by_role("button", name="From the beginning").click()
+    # A click would scroll there first, whereby the page reads on and takes the button away.
+    reader.page.get_by_role("button", name="From the beginning").dispatch_event("click")
     expect(reader.messages).to_have_count(LONG)
     expect(reader.messages.first).to_be_focused()
     expect(reader.messages.first).to_contain_text("Line 0 of many")
@@ -235,12 +274,19 @@ def test_usage_is_drawn_and_told(chromium: Browser, server: str) -> None:
     page = reader.page
     expect(page.locator(".chart")).to_have_count(3)
     expect(page.locator(".tiles")).to_contain_text("20")  # 19 runs that were told, and a turn
+    axis = page.locator(".plot").nth(2).locator("[text-anchor=end]")
+    assert axis.all_text_contents()[:5] == ["0", "0.004", "0.008", "0.012", "0.016"]
+    axis = page.locator(".plot").nth(1).locator("[text-anchor=end]")
+    assert axis.all_text_contents()[:5] == ["0", "1", "2", "3", "4"]
     page.locator(".plot").nth(1).hover(position={"x": 500, "y": 80})
     expect(page.locator(".tip:visible")).to_contain_text("runs:")
     page.get_by_text("The same as a table").click()
     expect(page.get_by_role("row")).to_have_count(21)
     page.get_by_label("7 days").check()
     expect(page.locator(".plot").first.locator(".column")).to_have_count(7)
+    page.get_by_label("A year").check()
+    expect(page.locator(".tiles dd").last).to_have_text("12,345.88")
+    page.get_by_label("7 days").check()
     page.get_by_label("Model calls in traces").check()
     expect(page.get_by_text("Nothing was counted in these days.")).to_be_visible()
     reader.leave()

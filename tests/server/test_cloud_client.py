@@ -14,6 +14,8 @@ from cloud_served import ISSUER, SECRET, served
 from threadkeep import connect
 from threadkeep.testing.servers import Database
 
+pytestmark = pytest.mark.xdist_group("cloud-client")
+
 ROUTES: Final = {
     "POST /v1/auth/tokens": {200, 403},
     "POST /v1/auth/tokens/anonymous": {200},

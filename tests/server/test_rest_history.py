@@ -227,7 +227,7 @@ async def test_what_is_no_history_item_is_refused(app: FastAPI) -> None:
         for body in wrong:
             answer = await client.post("/threads/t/history", content=body, headers=JSON)
             assert code(answer) == (422, "invalid"), body[:90]
-        huge = json.dumps({"message": _user("m", "x" * 3_000_000), "parentId": None})
+        huge = json.dumps({"message": _user("m", "x" * 5_000_000), "parentId": None})
         answer = await client.post("/threads/t/history", content=huge, headers=JSON)
         assert code(answer) == (413, "too_large")
         plain = await client.post(

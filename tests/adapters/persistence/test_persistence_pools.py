@@ -65,7 +65,11 @@ async def test_the_pool_stays_the_apps(place: Database, way: str) -> None:
         if isinstance(pool, AsyncConnectionPool):
             async with pool.connection() as lent:
                 assert lent.autocommit is False
-    left = run(place, "SELECT state FROM pg_stat_activity WHERE usename = 'threadkeep_app'")
+    left = run(
+        place,
+        "SELECT state FROM pg_stat_activity "
+        "WHERE usename = 'threadkeep_app' AND datname = current_database()",
+    )
     assert all("transaction" not in str(state) for (state,) in left)
 
 

@@ -6,7 +6,7 @@ const TOKEN = "threadkeep-token";
 const OWNER = "threadkeep-owner";
 const PATIENCE = 60_000;
 // The page stands in <root>/inspector/, so the routes stand one step above.
-const ROOT = new URL("../", new URL(location.pathname, location.origin));
+const ROOT = new URL("../", location.origin + location.pathname);
 
 /** What the server refused, or why it could not be asked. */
 export class ApiError extends Error {

@@ -2,7 +2,7 @@
 
 import { ApiError, fitsHeader, session, value } from "./api.js";
 import { Conversation } from "./conversation.js";
-import { el, icon, iconButton, trouble } from "./dom.js";
+import { el, icon, iconButton, say, trouble } from "./dom.js";
 import { keys, listen } from "./keys.js";
 import { chooseOwner } from "./owners.js";
 import { Threads } from "./threads.js";
@@ -19,10 +19,8 @@ let threads = null;
 let shown = null;
 
 async function start() {
-  leaving.abort();
-  closing.abort();
+  clear();
   leaving = new AbortController();
-  threads = shown = null;
   const { signal } = leaving;
   try {
     const me = await value("me", {}, { signal });
@@ -33,6 +31,17 @@ async function start() {
   } catch (error) {
     if (!signal.aborted) failed(error, true);
   }
+}
+
+/** Nothing of one caller is left when the next one comes, nor while that takes its time. */
+function clear() {
+  leaving.abort();
+  closing.abort();
+  threads = shown = null;
+  for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
+  for (const id of ["list", "main", "owners", "tools"]) part(id).replaceChildren();
+  document.title = NAME;
+  say("");
 }
 
 /** Who calls is not let in: ask for a token. Without anybody the page cannot go on. */
@@ -73,6 +82,7 @@ async function route() {
     else link.removeAttribute("aria-current");
   }
   document.title = NAME;
+  main.removeAttribute("aria-busy"); // what was read is not waited for any more
   main.scrollTop = 0;
   if (name === "usage") {
     document.title = `Usage, ${NAME}`;
@@ -111,7 +121,7 @@ function tools(me) {
           type: "button",
           class: "owner",
           title: "Choose an owner",
-          click: () => chooseOwner(changeOwner),
+          click: () => chooseOwner(another),
         },
         name,
       )
@@ -124,14 +134,15 @@ function tools(me) {
   );
 }
 
-function changeOwner() {
+/** Begin as somebody else, whose threads are others. */
+function another() {
   if (location.hash.startsWith("#/threads/")) history.replaceState(null, "", "#/");
   start();
 }
 
 function forget() {
   session.token = session.owner = null;
-  start();
+  another();
 }
 
 function themeButton() {
@@ -163,8 +174,7 @@ function help() {
 // --- who asks -------------------------------------------------------------------------------------
 
 function login(error) {
-  leaving.abort();
-  closing.abort();
+  clear();
   session.token = null; // one that is refused is of no use
   reveal("login");
   part("refused").hidden = error === null;
@@ -195,10 +205,10 @@ listen({
   k: () => step(-1),
   ArrowDown: () => step(1),
   ArrowUp: () => step(-1),
-  r: () => shown?.raw() ?? !shown,
-  R: () => shown?.rawAll() ?? !shown,
-  "[": () => shown?.branch(-1) ?? !shown,
-  "]": () => shown?.branch(1) ?? !shown,
+  r: () => shown?.raw(),
+  R: () => shown?.rawAll(),
+  "[": () => shown?.branch(-1),
+  "]": () => shown?.branch(1),
   u: () => void (location.hash = "#/usage"),
   "?": help,
   "/": () => {

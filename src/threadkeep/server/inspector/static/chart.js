@@ -61,7 +61,7 @@ function legend(series) {
 
 function draw(width, { title, days, series }) {
   const sums = days.map((_, at) => series.reduce((sum, { values }) => sum + values[at], 0));
-  const top = ceiling(Math.max(...sums));
+  const top = TICKS * tall(Math.max(...sums) / TICKS, sums.every(Number.isInteger));
   const step = (width - LEFT - RIGHT) / days.length;
   const y = (value) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / top);
   const picture = svg("svg", {
@@ -127,10 +127,9 @@ function draw(width, { title, days, series }) {
   return picture;
 }
 
-/** The next round number, so that the lines have round numbers too. */
-function ceiling(value) {
-  if (value <= 0) return TICKS;
+/** From line to line: the next round number, 1 at least where values are whole. */
+function tall(value, whole) {
+  if (value <= 0 || (whole && value < 1)) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
-  const round = [1, 2, 4, 5, 8, 10].find((one) => one * power >= value);
-  return value > 1 ? Math.max(TICKS, round * power) : round * power;
+  return power * [1, 2, 3, 4, 5, 8, 10].find((one) => one * power >= value);
 }

@@ -60,7 +60,8 @@ const KINDS = {
 
 /** What shows a part. `at` has the thread, the names of calls and the results of the shown branch. */
 export function shown(one, at, depth = 0) {
-  const kind = Object.hasOwn(KINDS, one.it.type) ? KINDS[one.it.type] : null;
+  const type = string(one.it.type);
+  const kind = Object.hasOwn(KINDS, type) ? KINDS[type] : null;
   if (kind === null || depth > DEEPEST)
     return folded(["Part of another form"], () => json(one.text), { class: "fold" });
   return kind(one, { ...at, depth });

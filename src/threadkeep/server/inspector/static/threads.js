@@ -49,6 +49,7 @@ export class Threads {
 
   /** Read the first page again, by the filters as they are. */
   async reload() {
+    if (this.#signal.aborted) return; // a pause of the filter ended after the reader has left
     this.#reading.abort();
     this.#reading = new AbortController();
     this.#busy = false;

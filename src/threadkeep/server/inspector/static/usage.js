@@ -20,6 +20,7 @@ const SOURCES = [
 export class Usage {
   #main;
   #signal;
+  #reading = new AbortController();
   #failed;
 
   constructor(main, signal, failed) {
@@ -58,6 +59,9 @@ export class Usage {
   }
 
   async #show() {
+    this.#reading.abort();
+    this.#reading = new AbortController();
+    const signal = AbortSignal.any([this.#signal, this.#reading.signal]);
     const given = new FormData(this.#main.querySelector("form"));
     const box = this.#main.querySelector(".usage");
     const days = lastDays(Number(given.get("days")));
@@ -67,16 +71,16 @@ export class Usage {
       const { totals } = await value(
         "usage",
         { ...asked, by: "day", since: `${days[0]}T00:00:00Z` },
-        { signal: this.#signal },
+        { signal },
       );
       box.replaceChildren(...page(days, totals, key === "runs" ? "run" : "call"));
       say("Usage is shown.");
     } catch (error) {
-      if (this.#signal.aborted) return;
+      if (signal.aborted) return;
       box.replaceChildren(trouble(error, () => this.#show()));
       this.#failed(error);
     } finally {
-      box.removeAttribute("aria-busy");
+      if (!signal.aborted) box.removeAttribute("aria-busy");
     }
   }
 }

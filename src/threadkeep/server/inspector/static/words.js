@@ -4,16 +4,24 @@ const WHEN = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle
 const EXACT = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
 const DAY = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", timeZone: "UTC" });
 const NUMBER = new Intl.NumberFormat(undefined);
-const SHORT = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
-const COST = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 4 });
+// So many digits or so many places, whichever says more: no small sum is 0, no large one is cut.
+const precise = (maximumSignificantDigits, maximumFractionDigits, more = {}) =>
+  new Intl.NumberFormat(undefined, {
+    maximumSignificantDigits,
+    maximumFractionDigits,
+    roundingPriority: "morePrecision",
+    ...more,
+  });
+const SHORT = precise(3, 1, { notation: "compact" });
+const COST = precise(4, 2);
 
 // What is not seen but changes how the rest is read: controls, marks of direction, lone surrogates.
 const UNSEEN =
   /[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]|\p{Cs}/gu;
 
-/** A name or an id in which nothing hides. */
+/** A name or an id in which nothing hides; JSON where it is no text. */
 export function plain(text) {
-  return String(text).replace(UNSEEN, (found) => {
+  return (typeof text === "string" ? text : JSON.stringify(text)).replace(UNSEEN, (found) => {
     const code = found.codePointAt(0).toString(16).toUpperCase().padStart(4, "0");
     return `\u27e8U+${code}\u27e9`;
   });
