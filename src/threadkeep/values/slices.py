@@ -78,6 +78,19 @@ def without(text: str, listed: list[Member], index: int) -> str:
     return text[:start] + text[member.end :]
 
 
+def with_member(text: str, listed: list[Member], name: str, value: str) -> str:
+    """An object's text with this value, JSON text too, for a name.
+
+    The last member of that name gets it, which is the one that counts; else it comes at the end.
+    """
+    for member in reversed(listed):
+        if member.name == name:
+            return text[: member.start] + value + text[member.end :]
+    place = listed[-1].comma if listed else text.index("{") + 1
+    comma = "," if listed else ""
+    return f"{text[:place]}{comma}{jsontext.encode(name)}:{value}{text[place:]}"
+
+
 def _value_end(text: str, start: int) -> int:
     if text[start] == '"':
         return _after(_STRING, text, start)

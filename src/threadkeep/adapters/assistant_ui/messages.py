@@ -99,19 +99,23 @@ def stored(
     `text` is the content as JSON text, where it was given so.
     """
     dialect = find(format)
-    if dialect is not None:
-        role = dialect.traits(content).role
-    else:
-        said = content.get("role") if isinstance(content, dict) else None
-        role = said if said in _ROLES else "assistant"
     return Message(
-        role,
+        role_of(content, format),
         jsontext.encode(content) if text is None else text,
         format if dialect is None else dialect.name,
         id=id,
         created_at=created_at,
         metadata=None if config is None else {RUN_CONFIG: dict(config)},
     )
+
+
+def role_of(content: Json, format: str) -> Role:
+    """The role of a message: what its format says; of an unknown one its own member `role`."""
+    dialect = find(format)
+    if dialect is not None:
+        return dialect.traits(content).role
+    said = content.get("role") if isinstance(content, dict) else None
+    return said if said in _ROLES else "assistant"
 
 
 def config_of(message: Message) -> dict[str, Json]:

@@ -11,7 +11,7 @@ from threadkeep.dialects import find
 from threadkeep.dialects.convert import convert, typed
 from threadkeep.store import Owner
 from threadkeep.values.converted import Converted, Loss
-from threadkeep.values.errors import InvalidError, NotFoundError
+from threadkeep.values.errors import InvalidError
 from threadkeep.values.message import Message
 from threadkeep.values.parts import ApprovalPart, Json, ToolCallPart, ToolResultPart
 
@@ -38,6 +38,17 @@ class Tree:
     head_id: str | None
 
 
+async def read_all(chat: Owner, thread_id: str) -> tuple[list[Message], str | None]:
+    """All messages of a thread by seq, and its head; empty for an unknown thread."""
+    listed = chat.messages.list(thread_id, tree=True, limit=1000)
+    page = await listed
+    messages = list(page.items)
+    while page.next is not None:
+        page = await listed.at(page.next)
+        messages += page.items
+    return messages, page.head
+
+
 async def read_tree(chat: Owner, thread_id: str, dialect: str) -> Tree:
     """All branches of a thread as items of a dialect; empty for an unknown thread.
 
@@ -45,13 +56,7 @@ async def read_tree(chat: Owner, thread_id: str, dialect: str) -> Tree:
     head that it is given. A message of a format that is unknown here is left out, and what follows
     it hangs on what came before.
     """
-    messages = [m async for m in chat.messages.list(thread_id, tree=True, limit=1000)]
-    if not messages:
-        return Tree((), None)
-    try:
-        head = (await chat.threads.get(thread_id)).head
-    except NotFoundError:  # deleted since
-        return Tree((), None)
+    messages, head = await read_all(chat, thread_id)
     return tree_of(messages, head, dialect)
 
 

@@ -17,7 +17,7 @@ import orjson
 from fastapi import Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from threadkeep.adapters.assistant_ui.trees import newest_below
+from threadkeep.adapters.assistant_ui.trees import newest_below, read_all
 from threadkeep.server.cloud.files import base_of
 from threadkeep.server.cloud.shown import AUI, by_itself, way_of, ways_of, whole
 from threadkeep.server.cloud.wire import Row, row_value
@@ -175,17 +175,11 @@ async def _of_whole(
     chat: Owner, thread_id: str, asked: str | None, limit: int, after: str | None
 ) -> tuple[list[Row], _Heights]:
     """The same page of a thread whose messages are not each a row of its own."""
-    messages: list[Message] = []
-    listed = chat.messages.list(thread_id, tree=True, limit=_PAGE)
-    page = await listed
-    messages += page.items
-    while page.next is not None:
-        page = await listed.at(page.next)
-        messages += page.items
+    messages, head = await read_all(chat, thread_id)
     if len(messages) > _MANY:
-        rows, leaf, left_out = await run_in_threadpool(whole, messages, page.head, asked)
+        rows, leaf, left_out = await run_in_threadpool(whole, messages, head, asked)
     else:
-        rows, leaf, left_out = whole(messages, page.head, asked)
+        rows, leaf, left_out = whole(messages, head, asked)
     if left_out:
         log.warning("messages_left_out", extra={"count": left_out})
     heights: dict[str | None, int] = {None: -1}

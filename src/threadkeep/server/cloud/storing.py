@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, Final, get_args
+from typing import Any
 
+from threadkeep.adapters.assistant_ui.messages import role_of
 from threadkeep.dialects import find
 from threadkeep.dialects.convert import convert
 from threadkeep.server.cloud.shown import AUI, FRONT_ENDS, V6
@@ -14,9 +15,7 @@ from threadkeep.store import Owner
 from threadkeep.values import jsontext
 from threadkeep.values.errors import ConflictError, InvalidError, NotFoundError
 from threadkeep.values.ids import check_id
-from threadkeep.values.message import Message, Role
-
-_ROLES: Final[tuple[str, ...]] = get_args(Role)
+from threadkeep.values.message import Message
 
 
 def check_object(field: str, text: str) -> str:
@@ -28,12 +27,7 @@ def check_object(field: str, text: str) -> str:
 
 def message_of(content: str, format: str) -> Message:
     """A message of this content, whose role is what the format says, or its own member `role`."""
-    value: Any = jsontext.decode(content)
-    dialect = find(format)
-    if dialect is not None:
-        return Message(dialect.traits(value).role, content, format)
-    role = value.get("role")
-    return Message(role if role in _ROLES else "assistant", content, format)
+    return Message(role_of(jsontext.decode(content), format), content, format)
 
 
 async def append(

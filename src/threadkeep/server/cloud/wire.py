@@ -6,7 +6,7 @@ Contents are JSON text all the way: nothing here decodes one.
 from __future__ import annotations
 
 import string
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from typing import Annotated, Any, Final, NamedTuple
@@ -35,7 +35,6 @@ PROJECT: Final = "threadkeep"
 
 _ALPHABET: Final = string.ascii_letters + string.digits
 _LENGTH: Final = 24
-_SUBMITTED: Final = "submittedFeedback"
 
 Text = Annotated[str, Field(min_length=1)]
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
@@ -174,21 +173,13 @@ def with_feedback(content: str, feedback: Feedback) -> str:
     said: dict[str, str] = {"type": feedback.kind}
     if feedback.comment is not None:
         said["comment"] = feedback.comment
-    value = quoted(said)
     members = slices.members(content)
-    metadata = _last(members, "metadata")
-    if metadata is None:
-        return _with(content, members, "metadata", f'{{"{_SUBMITTED}":{value}}}')
-    inner = content[metadata.start : metadata.end]
-    if not inner.startswith("{"):
-        inner = "{}"
-    listed = slices.members(inner)
-    stored = _last(listed, _SUBMITTED)
-    if stored is None:
-        changed = _with(inner, listed, _SUBMITTED, value)
-    else:
-        changed = inner[: stored.start] + value + inner[stored.end :]
-    return content[: metadata.start] + changed + content[metadata.end :]
+    stored = [content[one.start : one.end] for one in members if one.name == "metadata"]
+    metadata = stored[-1] if stored and stored[-1].startswith("{") else "{}"
+    changed = slices.with_member(
+        metadata, slices.members(metadata), "submittedFeedback", quoted(said)
+    )
+    return slices.with_member(content, members, "metadata", changed)
 
 
 def external_id_of(message: Message) -> str | None:
@@ -196,14 +187,3 @@ def external_id_of(message: Message) -> str | None:
     known = message.metadata
     found = None if known is None else known.get(EXTERNAL_ID)
     return found if isinstance(found, str) else None
-
-
-def _last(members: Sequence[slices.Member], name: str) -> slices.Member | None:
-    """The member of that name that counts: the last one."""
-    return next((member for member in reversed(members) if member.name == name), None)
-
-
-def _with(text: str, members: Sequence[slices.Member], name: str, value: str) -> str:
-    """An object's text with one more member at its end."""
-    place = members[-1].end if members else text.index("{") + 1
-    return f'{text[:place]}{"," if members else ""}"{name}":{value}{text[place:]}'

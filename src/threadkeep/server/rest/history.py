@@ -11,7 +11,7 @@ from pydantic import WithJsonSchema
 from threadkeep import dialects
 from threadkeep.adapters.assistant_ui import FormatHistory, ThreadHistory
 from threadkeep.adapters.assistant_ui.messages import config_of, iso
-from threadkeep.adapters.assistant_ui.trees import newest_below
+from threadkeep.adapters.assistant_ui.trees import newest_below, read_all
 from threadkeep.server.answers import json_answer
 from threadkeep.server.bodies import body_schema, read_body
 from threadkeep.server.cloud import files
@@ -164,19 +164,14 @@ async def delete_history(caller: Writer, thread_id: ThreadId, message_id: Messag
 
 async def _tree(chat: Owner, thread_id: str) -> tuple[Sequence[Message], str | None]:
     """All messages of a thread, and the leaf to show. NotFoundError for an unknown thread."""
-    call = chat.messages.list(thread_id, tree=True, limit=1000)
-    page = await call
-    messages = list(page.items)
-    while page.next is not None:
-        page = await call.at(page.next)
-        messages += page.items
+    messages, head = await read_all(chat, thread_id)
     if not messages:
         await chat.threads.get(thread_id)
         return (), None
     tree = [(str(message.id), message.parent_id) for message in messages]
-    if page.head is None or page.head not in {id_ for id_, _ in tree}:
+    if head is None or head not in {id_ for id_, _ in tree}:
         return messages, tree[-1][0]
-    return messages, newest_below(page.head, tree)
+    return messages, newest_below(head, tree)
 
 
 def _passed(messages: Sequence[Message], head: str | None, name: str | None) -> str | None:
@@ -201,13 +196,9 @@ def _named(message: Message) -> str | None:
     if not text.startswith("{"):
         return None
     members = slices.members(text)
-    own = [member for member in members if member.name == "id"]
-    id_ = written(message.id)
-    if not own:
-        return f'{text[:-1]}{"," if members else ""}"id":{id_}}}'
-    if len(own) > 1:
+    if sum(member.name == "id" for member in members) > 1:
         return None
-    return text[: own[0].start] + id_ + text[own[0].end :]
+    return slices.with_member(text, members, "id", written(message.id))
 
 
 async def _of_assistant_ui(chat: Owner, thread_id: str) -> str:
