@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from threadkeep.server.answers import json_answer, text_answer
+from threadkeep.server.answers import text_answer
 from threadkeep.server.bodies import body_schema, read_body
 from threadkeep.server.openapi import problems
 from threadkeep.server.rest.fields import (
@@ -21,10 +21,9 @@ from threadkeep.server.rest.fields import (
     ThreadId,
 )
 from threadkeep.server.rest.shapes import Deleted, FeedbackPage, FeedbackShape
-from threadkeep.server.rest.texts import feedback_facts, page_answer, texts_of, written
+from threadkeep.server.rest.texts import deleted, feedback_facts, page_answer, texts_of, written
 from threadkeep.server.routing import ProblemRoute
 from threadkeep.server.service import Reader, Writer
-from threadkeep.values.errors import NotFoundError
 from threadkeep.values.feedback import Kind
 
 router = APIRouter(route_class=ProblemRoute, tags=["threads"])
@@ -94,6 +93,8 @@ async def clear_feedback(
     asked: Annotated[WhoseFeedback, Query()],
 ) -> Response:
     """Take it back; 404 if there is none."""
-    if not await caller.chat.feedback.clear(thread_id, message_id, user=asked.user):
-        raise NotFoundError("feedback", message_id)
-    return json_answer({"status": "deleted"})
+    return deleted(
+        await caller.chat.feedback.clear(thread_id, message_id, user=asked.user),
+        "feedback",
+        message_id,
+    )

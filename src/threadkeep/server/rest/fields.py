@@ -42,6 +42,11 @@ class Asked(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+def given(said: BaseModel, *names: str) -> dict[str, Any]:
+    """Those of these members that were sent, by name: what is left out stays as it is."""
+    return {name: getattr(said, name) for name in names if name in said.model_fields_set}
+
+
 async def once(request: Request) -> None:
     """InvalidError for a parameter that comes twice: nobody can know which one is meant."""
     seen: set[str] = set()

@@ -28,7 +28,7 @@ from threadkeep.server.rest.fields import (
 )
 from threadkeep.server.rest.shapes import Deleted, HistoryShape, HistoryStored
 from threadkeep.server.rest.tags import IfNoneMatch, tagged
-from threadkeep.server.rest.texts import written
+from threadkeep.server.rest.texts import deleted, written
 from threadkeep.server.routing import ProblemRoute
 from threadkeep.server.service import Reader, Writer
 from threadkeep.store import Owner
@@ -157,9 +157,7 @@ async def update_history(
 )
 async def delete_history(caller: Writer, thread_id: ThreadId, message_id: MessageId) -> Response:
     """Remove a message; what hangs below it goes to its parent. 404 if there is none."""
-    if not await caller.chat.messages.delete(thread_id, message_id):
-        raise NotFoundError("message", message_id)
-    return json_answer({"status": "deleted"})
+    return deleted(await caller.chat.messages.delete(thread_id, message_id), "message", message_id)
 
 
 async def _tree(chat: Owner, thread_id: str) -> tuple[Sequence[Message], str | None]:

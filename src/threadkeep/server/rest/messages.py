@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field, WithJsonSchema
 
 from threadkeep import dialects
-from threadkeep.server.answers import json_answer, text_answer
+from threadkeep.server.answers import text_answer
 from threadkeep.server.bodies import body_schema, read_body
 from threadkeep.server.cloud import files
 from threadkeep.server.openapi import problems
@@ -29,6 +29,7 @@ from threadkeep.server.rest.fields import (
     Said,
     ThreadId,
     When,
+    given,
     object_in,
 )
 from threadkeep.server.rest.native import told
@@ -39,20 +40,14 @@ from threadkeep.server.rest.shapes import (
     MessageShape,
     StoredMessages,
 )
-from threadkeep.server.rest.texts import (
-    listed,
-    page_answer,
-    stored_text,
-    written,
-)
+from threadkeep.server.rest.texts import deleted, listed, page_answer, stored_text, written
 from threadkeep.server.routing import ProblemRoute
 from threadkeep.server.service import Reader, Writer
 from threadkeep.store import Owner
 from threadkeep.values import jsontext, slices
-from threadkeep.values.errors import InvalidCursorError, InvalidError, NotFoundError
+from threadkeep.values.errors import InvalidCursorError, InvalidError
 from threadkeep.values.message import FORMAT, Message, Role, Status
 from threadkeep.values.page import MessageOrder, Page
-from threadkeep.values.unset import UNSET
 
 router = APIRouter(route_class=ProblemRoute, tags=["threads"])
 
@@ -177,13 +172,12 @@ async def append_messages(
     stored = await caller.chat.messages.append(
         thread_id,
         _items(body.texts["messages"], said.ids, asked.dialect),
-        parent=said.parent if "parent" in said.model_fields_set else UNSET,
-        expected_head=said.expected_head if "expected_head" in said.model_fields_set else UNSET,
         on_conflict=said.on_conflict,
         session=said.session,
         created_at=said.created_at,
         create_thread=said.create_thread,
         force=said.force,
+        **given(said, "parent", "expected_head"),
     )
     await files.link_files(caller.service, caller.chat, thread_id, body.texts["messages"])
     return listed("messages", map(stored_text, stored), {}, 201)
@@ -230,17 +224,16 @@ async def change_message(
     409 `role_fixed` or `starts_fixed` where its role or the start of a turn would change.
     """
     body = await read_body(request, MessagePatch, "item")
-    given = body.said.model_fields_set
+    item: dict[str, Any] = {}
+    if "item" in body.texts:
+        item = {"item": body.texts["item"], "dialect": asked.dialect}
     message = await caller.chat.messages.update(
         thread_id,
         message_id,
-        body.texts["item"] if "item" in given else UNSET,
-        dialect=asked.dialect if "item" in given else None,
-        metadata=body.said.metadata if "metadata" in given else UNSET,
-        replace_metadata=body.said.replace_metadata if "replace_metadata" in given else UNSET,
-        status=body.said.status if "status" in given else UNSET,
         # An unknown message would be stored, but not below itself.
         parent=message_id,
+        **item,
+        **given(body.said, "metadata", "replace_metadata", "status"),
     )
     return text_answer([stored_text(message)])
 
@@ -251,9 +244,7 @@ async def change_message(
 )
 async def delete_message(caller: Writer, thread_id: ThreadId, message_id: MessageId) -> Response:
     """Remove a message; its children go to its parent. 404 if there is none."""
-    if not await caller.chat.messages.delete(thread_id, message_id):
-        raise NotFoundError("message", message_id)
-    return json_answer({"status": "deleted"})
+    return deleted(await caller.chat.messages.delete(thread_id, message_id), "message", message_id)
 
 
 async def _page(chat: Owner, thread_id: str, asked: MessagesAsked) -> Page[Message]:

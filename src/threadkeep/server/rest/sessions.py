@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import WithJsonSchema
 
-from threadkeep.server.answers import json_answer, text_answer
+from threadkeep.server.answers import text_answer
 from threadkeep.server.bodies import body_schema, read_body
 from threadkeep.server.openapi import problems
 from threadkeep.server.rest.fields import (
@@ -22,13 +22,12 @@ from threadkeep.server.rest.fields import (
     Said,
     SessionId,
     When,
+    given,
 )
 from threadkeep.server.rest.shapes import Deleted, SessionPage, SessionShape
-from threadkeep.server.rest.texts import page_answer, session_text
+from threadkeep.server.rest.texts import deleted, page_answer, session_text
 from threadkeep.server.routing import ProblemRoute
 from threadkeep.server.service import Reader, Writer
-from threadkeep.values.errors import NotFoundError
-from threadkeep.values.unset import UNSET
 
 router = APIRouter(route_class=ProblemRoute, tags=["sessions"])
 
@@ -114,16 +113,14 @@ async def save_session(caller: Writer, session_id: SessionId, request: Request) 
     409 `session_thread` where it is of another thread.
     """
     body = await read_body(request, SessionSaid, "state")
-    said, given = body.said, body.said.model_fields_set
+    said = body.said
     session = await caller.chat.sessions.save(
         session_id,
         thread=said.thread,
-        sdk_version=said.sdk_version if "sdk_version" in given else UNSET,
         state_json=body.texts.get("state"),
-        metadata=said.metadata if "metadata" in given else UNSET,
         user=said.user,
-        expires_at=said.expires_at if "expires_at" in given else UNSET,
         expected_sdk_version=said.expected_sdk_version,
+        **given(said, "sdk_version", "metadata", "expires_at"),
     )
     return text_answer([session_text(session)])
 
@@ -131,9 +128,7 @@ async def save_session(caller: Writer, session_id: SessionId, request: Request) 
 @router.delete("/sessions/{session_id}", responses={200: {"model": Deleted}, **problems(404)})
 async def delete_session(caller: Writer, session_id: SessionId) -> Response:
     """Delete a session; what was said in it stays. 404 if there is none."""
-    if not await caller.chat.sessions.delete(session_id):
-        raise NotFoundError("session", session_id)
-    return json_answer({"status": "deleted"})
+    return deleted(await caller.chat.sessions.delete(session_id), "session", session_id)
 
 
 @router.post(

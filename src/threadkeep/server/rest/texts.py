@@ -12,6 +12,7 @@ from threadkeep.server.answers import text_answer
 from threadkeep.values import jsontext, wire
 from threadkeep.values.attachment import Attachment
 from threadkeep.values.document import message_text, with_raw
+from threadkeep.values.errors import NotFoundError
 from threadkeep.values.feedback import Feedback
 from threadkeep.values.message import Message
 from threadkeep.values.page import Page
@@ -45,6 +46,13 @@ def page_answer(name: str, texts: Iterable[str], page: Page[Any], **more: Any) -
         "has_more": page.has_more,
     }
     return listed(name, texts, facts)
+
+
+def deleted(was_there: bool, kind: str, id: str) -> Response:
+    """That it is deleted. NotFoundError where there was nothing."""
+    if not was_there:
+        raise NotFoundError(kind, id)
+    return text_answer(['{"status":"deleted"}'])
 
 
 def stored_text(message: Message) -> str:

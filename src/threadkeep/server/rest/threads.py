@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
-from threadkeep.server.answers import json_answer
 from threadkeep.server.bodies import body_schema, read_body
 from threadkeep.server.cloud.files import delete_thread as delete_with_files
 from threadkeep.server.openapi import problems
@@ -24,18 +23,18 @@ from threadkeep.server.rest.fields import (
     Said,
     ThreadId,
     When,
+    given,
     object_in,
 )
 from threadkeep.server.rest.shapes import Deleted, ThreadPage, ThreadShape
 from threadkeep.server.rest.tags import IfMatch, IfNoneMatch, moved, revision_in, thread_answer
-from threadkeep.server.rest.texts import page_answer
+from threadkeep.server.rest.texts import deleted, page_answer
 from threadkeep.server.routing import ProblemRoute
 from threadkeep.server.service import Reader, Writer
 from threadkeep.values.document import thread_text
-from threadkeep.values.errors import ConflictError, InvalidError, NotFoundError
+from threadkeep.values.errors import ConflictError, InvalidError
 from threadkeep.values.page import ThreadOrder
 from threadkeep.values.thread import Access, ThreadStatus
-from threadkeep.values.unset import UNSET
 
 router = APIRouter(route_class=ProblemRoute, tags=["threads"])
 
@@ -88,6 +87,9 @@ class ThreadFork(Said):
     id: Id | None = None
     at: Id | None = None
     title: str | None = None
+
+
+_CHANGEABLE: Final = ThreadPatch.model_fields.keys() - {"expected_revision"}
 
 
 class HeadSaid(Said):
@@ -176,13 +178,14 @@ async def change_thread(
     """
     said = (await read_body(request, ThreadPatch)).said
     expected = revision_in(if_match)
-    changes = _given(said, "expected_revision")
     if said.expected_revision is not None:
         if expected not in (None, said.expected_revision):
             raise InvalidError("expected_revision", "must be that of If-Match")
         expected = said.expected_revision
     try:
-        thread = await caller.chat.threads.update(thread_id, expected_revision=expected, **changes)
+        thread = await caller.chat.threads.update(
+            thread_id, expected_revision=expected, **given(said, *_CHANGEABLE)
+        )
     except ConflictError as error:
         if if_match is not None and error.reason == "revision_moved":
             raise moved() from None
@@ -193,9 +196,9 @@ async def change_thread(
 @router.delete("/threads/{thread_id}", responses={200: {"model": Deleted}, **problems(404)})
 async def delete_thread(caller: Writer, thread_id: ThreadId) -> Response:
     """Delete a thread with all in it, and the files shown in it; 404 if there is none."""
-    if not await delete_with_files(caller.service, caller.chat, thread_id):
-        raise NotFoundError("thread", thread_id)
-    return json_answer({"status": "deleted"})
+    return deleted(
+        await delete_with_files(caller.service, caller.chat, thread_id), "thread", thread_id
+    )
 
 
 @router.post(
@@ -210,8 +213,7 @@ async def fork_thread(caller: Writer, thread_id: ThreadId, request: Request) -> 
     409 `exists` where its id is taken.
     """
     said = (await read_body(request, ThreadFork)).said
-    title = said.title if "title" in said.model_fields_set else UNSET
-    thread = await caller.chat.threads.fork(thread_id, said.id, at=said.at, title=title)
+    thread = await caller.chat.threads.fork(thread_id, said.id, at=said.at, **given(said, "title"))
     return thread_answer(thread, 201)
 
 
@@ -224,8 +226,3 @@ async def set_head(caller: Writer, thread_id: ThreadId, request: Request) -> Res
     """Show the branch of that message from now on."""
     said = (await read_body(request, HeadSaid)).said
     return thread_answer(await caller.chat.threads.set_head(thread_id, said.message_id))
-
-
-def _given(said: Said, *but: str) -> dict[str, Any]:
-    """The members that were sent."""
-    return {name: getattr(said, name) for name in said.model_fields_set.difference(but)}

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field, WithJsonSchema
 
-from threadkeep.server.answers import json_answer, text_answer
+from threadkeep.server.answers import text_answer
 from threadkeep.server.bodies import body_schema, read_body
 from threadkeep.server.openapi import problems
 from threadkeep.server.rest.fields import (
@@ -25,6 +25,7 @@ from threadkeep.server.rest.fields import (
     ThreadId,
     UsageSaid,
     When,
+    given,
 )
 from threadkeep.server.rest.shapes import (
     Deleted,
@@ -35,6 +36,7 @@ from threadkeep.server.rest.shapes import (
     Totals,
 )
 from threadkeep.server.rest.texts import (
+    deleted,
     listed,
     page_answer,
     run_facts,
@@ -44,11 +46,10 @@ from threadkeep.server.rest.texts import (
 )
 from threadkeep.server.routing import ProblemRoute
 from threadkeep.server.service import Reader, Writer
-from threadkeep.values.errors import InvalidError, NotFoundError
+from threadkeep.values.errors import InvalidError
 from threadkeep.values.message import Status
 from threadkeep.values.run import Usage
 from threadkeep.values.span import SpanType, TotalsBy
-from threadkeep.values.unset import UNSET
 
 router = APIRouter(route_class=ProblemRoute, tags=["traces"])
 
@@ -149,7 +150,7 @@ async def start_span(caller: Writer, request: Request) -> Response:
     """
     body = await read_body(request, SpanNew, "input")
     said = body.said
-    given = body.texts.get("input")
+    text = body.texts.get("input")
     span = await caller.chat.spans.start(
         said.name,
         type=said.type,
@@ -158,7 +159,7 @@ async def start_span(caller: Writer, request: Request) -> Response:
         thread=said.thread,
         run=said.run,
         user=said.user,
-        input=None if given is None else given.encode(),
+        input=None if text is None else text.encode(),
         metadata=said.metadata,
         started_at=said.started_at,
     )
@@ -182,16 +183,17 @@ async def end_span(caller: Writer, span_id: SpanId, request: Request) -> Respons
     409 `span_ended` where it has ended in another way.
     """
     body = await read_body(request, SpanEnd, "output")
-    said, given = body.said, body.texts.get("output")
+    said, changes = body.said, given(body.said, "metadata")
+    if "output" in body.texts:
+        changes["output"] = body.texts["output"].encode()
     span = await caller.chat.spans.end(
         span_id,
-        output=UNSET if given is None else given.encode(),
         error=said.error,
         status=said.status,
         usage=Usage() if said.usage is None else said.usage.usage(),
         duration_ms=said.duration_ms,
         ended_at=said.ended_at,
-        metadata=said.metadata if "metadata" in said.model_fields_set else UNSET,
+        **changes,
     )
     return text_answer([span_text(span)])
 
@@ -199,9 +201,7 @@ async def end_span(caller: Writer, span_id: SpanId, request: Request) -> Respons
 @router.delete("/spans/{span_id}", responses={200: {"model": Deleted}, **problems(404)})
 async def delete_span(caller: Writer, span_id: SpanId) -> Response:
     """Delete a span and all below it; 404 if there is none."""
-    if not await caller.chat.spans.delete(span_id):
-        raise NotFoundError("span", span_id)
-    return json_answer({"status": "deleted"})
+    return deleted(await caller.chat.spans.delete(span_id), "span", span_id)
 
 
 @router.get("/spans/{span_id}/tree", responses={200: {"model": SpanTree}, **problems(404)})

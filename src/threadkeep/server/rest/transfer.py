@@ -9,13 +9,12 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from threadkeep.server.answers import text_answer
 from threadkeep.server.limits import large_body
 from threadkeep.server.openapi import problems
-from threadkeep.server.rest.fields import Absent, Asked, Flag, Id, ThreadId
+from threadkeep.server.rest.fields import Absent, Asked, Flag, Id, ThreadId, given
 from threadkeep.server.rest.shapes import ExportedThread, ImportedShape
 from threadkeep.server.rest.texts import written
 from threadkeep.server.routing import ProblemRoute
 from threadkeep.server.service import Reader, Writer
 from threadkeep.values.document import thread_text
-from threadkeep.values.unset import UNSET
 
 router = APIRouter(route_class=ProblemRoute, tags=["transfer"])
 
@@ -74,13 +73,11 @@ async def import_thread(
     It gets a new id, or `new_id`, or with `keep_ids` its old one: then a call that is made again
     cannot make two, but finds 409 `exists`. Messages keep their ids.
     """
-    given = asked.model_fields_set
     made = await caller.chat.threads.import_(
         await request.body(),
         new_id=asked.new_id,
         keep_ids=asked.keep_ids,
-        user=asked.user if "user" in given else UNSET,
-        title=asked.title if "title" in given else UNSET,
+        **given(asked, "user", "title"),
     )
     text = f'{{"thread":{thread_text(made.thread)},"ids":{written(dict(made.ids))}}}'
     return text_answer([text], 201)
