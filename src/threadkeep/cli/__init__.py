@@ -5,6 +5,7 @@
 - `screen`     what goes to stdout and what to stderr
 - `options`    the options that several commands share
 - `opening`    from options to a store
+- `listing`    how many a list shows, and whether there are more
 - `documents`  threads and messages as JSON texts, payloads verbatim
 - `importing`  puts what a source yields into a store; knows no terminal
 - `transcript` a conversation for people

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
-from itertools import islice
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -13,8 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from threadkeep.cli import endings
+from threadkeep.cli.listing import Every, Limit, Listed
 from threadkeep.cli.opening import Database
-from threadkeep.cli.options import Data, Json, Rls, Schema, Url
+from threadkeep.cli.options import Data, Json, Rls, Schema, Url, User
 from threadkeep.cli.screen import Screen, shown
 from threadkeep.values.errors import InvalidError
 
@@ -27,15 +28,10 @@ app = typer.Typer(
     help="The API keys of an owner: make, list, rotate and revoke them.",
 )
 
-_PAGE = 1000
 _REVOKED = {"no": False, "yes": True, "all": None}
 
 Owner = Annotated[
     str, typer.Option("--owner", metavar="NAME", help="Whose keys; nobody else's are known.")
-]
-User = Annotated[
-    str | None,
-    typer.Option("--user", metavar="NAME", help="Only those of this person inside the owner."),
 ]
 KeyId = Annotated[str, typer.Argument(metavar="KEY_ID", help="The key's id, not its text.")]
 
@@ -86,8 +82,8 @@ def list_(
         Literal["no", "yes", "all"],
         typer.Option("--revoked", help="Those that are not revoked, those that are, or all."),
     ] = "no",
-    limit: Annotated[int, typer.Option("--limit", min=1, help="How many at most.")] = 50,
-    every: Annotated[bool, typer.Option("--all", help="All of them, whatever --limit.")] = False,
+    limit: Limit = 50,
+    every: Every = False,
     url: Url = None,
     schema: Schema = "threadkeep",
     data: Data = None,
@@ -96,21 +92,10 @@ def list_(
 ) -> int:
     """List keys, the newest first. Their texts are stored nowhere."""
     screen = Screen(json)
-    wanted = None if every else limit + 1
     with Database(url, schema, data, rls).open(screen.notice) as store:
-        keys = store.owner(owner, user).keys
-        pages = keys.list(revoked=_REVOKED[revoked], limit=min(wanted or _PAGE, _PAGE))
-        found = list(islice(pages, wanted))
-    more = not every and len(found) > limit
-    listed = found if every else found[:limit]
-    if json:
-        screen.data({"keys": [_facts(key) for key in listed], "more": more})
-        return endings.OK
-    if listed:
-        screen.print(_table(listed))
-    said = f"the newest {limit}; --all shows all" if more else f"{len(listed)}"
-    screen.notice(f"keys: {said}")
-    return endings.OK
+        pages = partial(store.owner(owner, user).keys.list, revoked=_REVOKED[revoked])
+        listed = Listed.of(pages, limit, every=every)
+    return listed.tell(screen, "keys", _facts, _table, first="newest")
 
 
 @app.command("rotate")

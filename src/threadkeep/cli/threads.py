@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from threadkeep.cli import endings
+from threadkeep.cli.listing import Every, Limit, Listed
 from threadkeep.cli.opening import Database
 from threadkeep.cli.options import Data, Json, Owner, Rls, Schema, Url, User
 from threadkeep.cli.screen import Screen, shown
@@ -20,8 +20,6 @@ from threadkeep.values.errors import InvalidError
 
 if TYPE_CHECKING:
     from threadkeep import Thread
-
-_PAGE = 1000
 
 
 def threads(
@@ -38,8 +36,8 @@ def threads(
         str | None,
         typer.Option("--metadata", metavar="JSON", help="Only those whose metadata contain this."),
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="How many at most.")] = 50,
-    every: Annotated[bool, typer.Option("--all", help="All of them, whatever --limit.")] = False,
+    limit: Limit = 50,
+    every: Every = False,
     url: Url = None,
     schema: Schema = "threadkeep",
     data: Data = None,
@@ -53,21 +51,10 @@ def threads(
         "external_id": external_id,
         "metadata": None if metadata is None else _object(metadata),
     }
-    # One more than asked for tells whether there are more.
-    wanted = None if every else limit + 1
     with Database(url, schema, data, rls).open(screen.notice) as store:
-        pages = store.owner(owner, user).threads.list(**filters, limit=min(wanted or _PAGE, _PAGE))
-        found = list(islice(pages, wanted))
-    more = not every and len(found) > limit
-    listed = found if every else found[:limit]
-    if json:
-        screen.data({"threads": [thread_facts(thread) for thread in listed], "more": more})
-        return endings.OK
-    if listed:
-        screen.print(_table(listed))
-    said = f"the latest {limit}; --all shows all" if more else f"{len(listed)}"
-    screen.notice(f"threads: {said}")
-    return endings.OK
+        pages = partial(store.owner(owner, user).threads.list, **filters)
+        listed = Listed.of(pages, limit, every=every)
+    return listed.tell(screen, "threads", thread_facts, _table, first="latest")
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from threadkeep.core.cursors import (
-    BY_TIME,
-    MAX_LIMIT,
-    Found,
-    Place,
-    Stretch,
-    check_order,
-    read_page,
-)
-from threadkeep.core.drafts import FIRST, LAST, check_time
-from threadkeep.core.rows import metadata_of
+from threadkeep.core.cursors import read_by_time
+from threadkeep.core.drafts import check_time
+from threadkeep.core.rows import with_metadata
 from threadkeep.core.scope import Scope
 from threadkeep.values import jsontext
 from threadkeep.values.attachment import Attachment
 from threadkeep.values.errors import InvalidError, NotFoundError
-from threadkeep.values.ids import check_id, new_id
+from threadkeep.values.ids import check_id, check_id_or_none, check_ids, new_id
+from threadkeep.values.numbers import check_whole
 from threadkeep.values.page import Order, Page
 from threadkeep.values.parts import Json
 from threadkeep.values.ports import Row, Transaction
 from threadkeep.values.unset import UNSET, Unset
 
 _MAX_TEXT_BYTES = 1024
-_MAX_SIZE = 2**63 - 1
 _METADATA = 7
 
 
@@ -47,15 +39,15 @@ async def save(
 ) -> Attachment:
     """Make an attachment, or write over the one that has the id."""
     id_ = check_id("attachment_id", new_id() if attachment_id is None else attachment_id)
-    thread_id = None if thread is UNSET or thread is None else check_id("thread", thread)
+    thread_id = None if thread is UNSET else check_id_or_none("thread", thread)
     person = scope.person(user)
     if (format is None) != (payload is None):
         raise InvalidError("payload", "must be given together with format")
     values = (
         check_id("name", name, most=_MAX_TEXT_BYTES),
         check_id("media_type", media_type, most=_MAX_TEXT_BYTES),
-        _check_size(size),
-        None if format is None else check_id("format", format),
+        None if size is None else check_whole("size", size),
+        check_id_or_none("format", format),
         None if payload is None else _payload_text(payload),
         thread is not UNSET,
         metadata is not UNSET,
@@ -86,11 +78,7 @@ async def get(scope: Scope, attachment_id: str) -> Attachment:
 
 async def get_many(scope: Scope, ids: Iterable[str]) -> dict[str, Attachment]:
     """The attachments of some ids that are known here, by id, in the order of the ids."""
-    if isinstance(ids, str | bytes) or not isinstance(ids, Iterable):
-        raise InvalidError("ids", "must be several ids")
-    wanted = list(dict.fromkeys(check_id("ids", id_) for id_ in ids))
-    if len(wanted) > MAX_LIMIT:
-        raise InvalidError("ids", f"must be {MAX_LIMIT} ids at the most")
+    wanted = check_ids("ids", ids)
     if not wanted:
         return {}
     rows = await scope.fetch("attachments_get", scope.key, scope.owner_id, scope.user_id, wanted)
@@ -108,34 +96,24 @@ async def page(
     cursor: str | None,
 ) -> Page[Attachment]:
     """A page by when they were made; of all, of a thread, or of those that no thread has."""
-    newest_first = check_order(order) == "desc"
     unused = check_time("unused_before", unused_before)
-    if thread is not None:
-        check_id("thread", thread)
-        if unused is not None:
-            raise InvalidError("unused_before", "must not be given together with thread")
+    if check_id_or_none("thread", thread) is not None and unused is not None:
+        raise InvalidError("unused_before", "must not be given together with thread")
 
-    async def fetch(stretch: Stretch) -> Found[Attachment]:
-        down = stretch.forward == newest_first
-        at, id_ = stretch.after or (LAST if down else FIRST, "")
-        end = "newest" if down else "oldest"
-        place = (at, id_, stretch.count)
+    async def fetch(way: str, *place: object) -> Sequence[Row]:
         if thread is not None:
-            rows = await scope.on_thread(f"attachments_of_thread_{end}", thread, *place)
-        elif unused is not None:
-            rows = await scope.fetch(
-                f"attachments_unused_{end}", *owned, *place, unused, scope.user_id
-            )
-        elif scope.user_id is not None:
-            rows = await scope.fetch(f"attachments_of_user_{end}", *owned, *place, scope.user_id)
-        else:
-            rows = await scope.fetch(f"attachments_{end}", *owned, *place)
-        listed = [_attachment(row) for row in rows]
-        return Found([(one, one) for one in listed], place=_place)
+            return await scope.on_thread(f"attachments_of_thread_{way}", thread, *place)
+        here = (scope.key, scope.owner_id, *place)
+        if unused is not None:
+            return await scope.fetch(f"attachments_unused_{way}", *here, unused, scope.user_id)
+        if scope.user_id is not None:
+            return await scope.fetch(f"attachments_of_user_{way}", *here, scope.user_id)
+        return await scope.fetch(f"attachments_{way}", *here)
 
-    owned = (scope.key, scope.owner_id)
     identity = ("attachments", scope.owner_id, scope.user_id, thread, unused, order)
-    return await read_page(fetch, limit=limit, cursor=cursor, kinds=BY_TIME, identity=identity)
+    return await read_by_time(
+        fetch, _attachment, order=order, limit=limit, cursor=cursor, identity=identity
+    )
 
 
 async def delete(scope: Scope, attachment_id: str, *, unused_before: datetime | None) -> bool:
@@ -156,21 +134,7 @@ async def delete(scope: Scope, attachment_id: str, *, unused_before: datetime | 
 
 def _attachment(row: Row) -> Attachment:
     """An Attachment from a row of `attachment_columns`, which are its fields."""
-    values = list(row)
-    values[_METADATA] = metadata_of(values[_METADATA])
-    return Attachment(*values)
-
-
-def _place(one: Attachment) -> Place:
-    return (one.created_at.isoformat(), one.id)
-
-
-def _check_size(size: object) -> int | None:
-    if size is None:
-        return None
-    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= _MAX_SIZE:
-        raise InvalidError("size", "must be an int from 0 to 2**63 - 1, or None")
-    return int(size)
+    return Attachment(*with_metadata(row, _METADATA))
 
 
 def _payload_text(payload: Json) -> str:

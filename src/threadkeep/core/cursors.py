@@ -8,17 +8,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import orjson
 
-from threadkeep.core.drafts import check_time
+from threadkeep.core.drafts import FIRST, LAST, check_time
 from threadkeep.values.errors import InvalidCursorError, InvalidError
+from threadkeep.values.numbers import MAX_INT, is_whole
 from threadkeep.values.page import Order, Page
+from threadkeep.values.ports import Row
 
 MAX_LIMIT = 1000
 _CHECK = 8
-_MOST = 2**63 - 1
 # A place may hold an id of 512 bytes, each of them escaped.
 _LONGEST = 5000
 
@@ -57,7 +58,7 @@ class Found(Generic[T]):
 
 def check_limit(field: str, limit: object) -> int:
     """Return `limit` if it is an int from 1 to 1000, else raise InvalidError."""
-    if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= MAX_LIMIT:
+    if not is_whole(limit, 1, MAX_LIMIT):
         raise InvalidError(field, f"must be an int from 1 to {MAX_LIMIT}")
     return limit
 
@@ -73,7 +74,7 @@ def check_order(order: object) -> Order:
 
 def check_offset(offset: object) -> int:
     """Return `offset` if it is an int of at least 0, else raise InvalidError."""
-    if not isinstance(offset, int) or isinstance(offset, bool) or not 0 <= offset <= _MOST:
+    if not is_whole(offset):
         raise InvalidError("offset", "must be an int of at least 0")
     return offset
 
@@ -98,13 +99,9 @@ def text_of(value: object) -> str:
 
 def number_of(value: object) -> int:
     """The number that a place holds, of 8 bytes."""
-    if not isinstance(value, int) or isinstance(value, bool) or not -_MOST - 1 <= value <= _MOST:
+    if not is_whole(value, -MAX_INT - 1):
         raise InvalidCursorError
     return value
-
-
-BY_TIME: Kinds = (time_of, text_of)
-"""The place of a list by a time and an id."""
 
 
 async def read_page(
@@ -140,6 +137,43 @@ async def read_page(
     cut_short = len(found.items) <= limit and found.end is not None
     listed = tuple(item for _, item in items)
     return Page(listed, beyond, behind, truncated=cut_short, head=found.head)
+
+
+async def read_by_time(
+    fetch: Callable[[str, datetime, str, int], Awaitable[Sequence[Row]]],
+    make: Callable[[Row], T],
+    *,
+    by: Literal["created_at", "started_at"] = "created_at",
+    order: Order,
+    limit: int,
+    cursor: str | None,
+    identity: Sequence[object],
+    looked_at: int | None = None,
+) -> Page[T]:
+    """A page as `read_page`'s, of a list by a time of its items and their ids.
+
+    `fetch` is given the name of the way, newest or oldest, the time and id to start behind, and how
+    many rows. Where its statement looks at `looked_at` rows at the most, a row begins with how many
+    it has looked at and whether it is kept.
+    """
+    newest_first = check_order(order) == "desc"
+
+    async def step(stretch: Stretch) -> Found[T]:
+        down = stretch.forward == newest_first
+        at, id_ = stretch.after or (LAST if down else FIRST, "")
+        rows = await fetch("newest" if down else "oldest", at, id_, stretch.count)
+        if looked_at is None:
+            return Found([(item, item) for item in map(make, rows)], place=place)
+        seen = [(row[1], make(row[2:])) for row in rows]
+        end = seen[-1][1] if rows and rows[-1][0] == looked_at else None
+        return Found([(item, item) for kept, item in seen if kept], end, place)
+
+    def place(item: Any) -> Place:
+        at = getattr(item, by)
+        return (at.isoformat(), item.id)
+
+    kinds = (time_of, text_of)
+    return await read_page(step, limit=limit, cursor=cursor, kinds=kinds, identity=identity)
 
 
 def _write(place: Place, identity: Sequence[object], *, forward: bool) -> str:

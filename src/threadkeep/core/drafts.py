@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import get_args
+from typing import TypeVar, get_args
 
 from threadkeep.values import jsontext
 from threadkeep.values.errors import InvalidError
@@ -20,6 +20,9 @@ _STATUSES: tuple[str, ...] = get_args(Status)
 _ROLES: tuple[str, ...] = get_args(Role)
 _MAX_TOKENS = 2**31 - 1
 _MAX_LINK = 64
+_SEVERAL = 1000
+
+T = TypeVar("T")
 
 FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 """The two ends of time, which no stored time is."""
@@ -156,6 +159,18 @@ def check_batch(drafts: Sequence[Draft]) -> Sequence[Draft]:
     if len({draft.id for draft in drafts}) != len(drafts):
         raise InvalidError("items", "must not hold the same message id twice")
     return drafts
+
+
+def check_several(field: str, given: object, kind: type[T]) -> Iterator[T]:
+    """These up to 1 000 objects of a class, one by one; InvalidError where they are none."""
+    if isinstance(given, kind) or not isinstance(given, Iterable):
+        raise InvalidError(field, f"must be several {field}")
+    for count, one in enumerate(given):
+        if count == _SEVERAL:
+            raise InvalidError(field, f"must be {_SEVERAL} at the most")
+        if not isinstance(one, kind):
+            raise InvalidError(field, f"must all be of the class {kind.__name__}")
+        yield one
 
 
 def check_status(value: str) -> None:

@@ -7,24 +7,22 @@ from datetime import datetime
 
 import orjson
 
-from threadkeep.core.cursors import Place
-from threadkeep.core.drafts import check_time
-from threadkeep.core.rows import metadata_of
+from threadkeep.core.drafts import check_several, check_time
+from threadkeep.core.rows import with_metadata
 from threadkeep.core.scope import Scope
 from threadkeep.core.told import ToldFilter
 from threadkeep.core.told import page as told_page
 from threadkeep.values import jsontext
 from threadkeep.values.errors import InvalidError
 from threadkeep.values.event import Event
-from threadkeep.values.ids import check_id, new_id
+from threadkeep.values.ids import check_id, check_id_or_none, new_id
+from threadkeep.values.numbers import check_whole
 from threadkeep.values.page import Order, Page
 from threadkeep.values.ports import Row
 from threadkeep.values.quick import maker
 
-MOST = 1000
 _MAX_KIND = 64
 _MAX_PROPS_BYTES = 1024
-_MAX_VALUE = 2**63 - 1
 _PROPS = 5
 
 _made = maker(Event)
@@ -60,7 +58,7 @@ async def page(
     which = ToldFilter.of(
         scope, "events", thread=thread, word=word, user=user, since=since, until=until
     )
-    return await told_page(scope, which, _event, _place, order=order, limit=limit, cursor=cursor)
+    return await told_page(scope, which, _event, order=order, limit=limit, cursor=cursor)
 
 
 def check_kind(kind: object) -> str:
@@ -73,44 +71,28 @@ def check_kind(kind: object) -> str:
 
 def _rows(scope: Scope, events: Iterable[Event]) -> list[dict[str, object]]:
     """The events as the statement takes them, all of them checked; a new id where none is given."""
-    if isinstance(events, Event) or not isinstance(events, Iterable):
-        raise InvalidError("events", "must be several events")
-    rows: list[dict[str, object]] = []
-    for event in events:
-        if len(rows) == MOST:
-            raise InvalidError("events", f"must be {MOST} at the most")
-        rows.append(_row(scope, event, len(rows)))
+    several = check_several("events", events, Event)
+    rows = [_row(scope, event, place) for place, event in enumerate(several)]
     if len({row["event_id"] for row in rows}) < len(rows):
         raise InvalidError("events", "must not have the same id twice")
     return rows
 
 
 def _row(scope: Scope, event: Event, place: int) -> dict[str, object]:
-    if not isinstance(event, Event):
-        raise InvalidError("events", "must all be of the class Event")
     named = {"thread_id": event.thread_id, "message_id": event.message_id, "run": event.run}
     for field, value in named.items():
-        if value is not None:
-            check_id(field, value)
+        check_id_or_none(field, value)
     at = check_time("created_at", event.created_at)
     return {
         "event_id": new_id() if event.id is None else check_id("id", event.id),
         **named,
         "place": place,
         "kind": check_kind(event.kind),
-        "value": _check_value(event.value),
+        "value": None if event.value is None else check_whole("value", event.value),
         "props": _check_props(event.props),
         "user_id": scope.person(event.user_id),
         "created_at": None if at is None else at.isoformat(),
     }
-
-
-def _check_value(value: object) -> int | None:
-    if value is None:
-        return None
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MAX_VALUE:
-        raise InvalidError("value", "must be an int from 0 to 2**63 - 1, or None")
-    return int(value)
 
 
 def _check_props(props: object) -> str | None:
@@ -122,10 +104,4 @@ def _check_props(props: object) -> str | None:
 
 def _event(row: Row) -> Event:
     """An Event from a row of `event_columns`, which are its fields."""
-    values = list(row)
-    values[_PROPS] = metadata_of(values[_PROPS])
-    return _made(*values)
-
-
-def _place(event: Event) -> Place:
-    return ("" if event.created_at is None else event.created_at.isoformat(), event.id)
+    return _made(*with_metadata(row, _PROPS))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from threadkeep.core.attempts import Attempts
 from threadkeep.values.errors import ConflictError, DatabaseError
-from threadkeep.values.ids import check_id, owner_key
+from threadkeep.values.ids import check_id, check_id_or_none, owner_key
 from threadkeep.values.ports import Executor, Statement, Transaction
 from threadkeep.values.unset import UNSET, Unset
 
@@ -30,8 +30,8 @@ class Handover:
         """A checked handover; InvalidError for ids that are none."""
         check_id("from_owner", source)
         check_id("to_owner", target)
-        if user is not UNSET and user is not None:
-            check_id("user", user)
+        if user is not UNSET:
+            check_id_or_none("user", user)
         return cls(source, target, user)
 
     @property

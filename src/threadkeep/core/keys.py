@@ -8,8 +8,8 @@ from datetime import datetime
 from hmac import compare_digest
 
 from threadkeep.core.attempts import Attempts
-from threadkeep.core.cursors import BY_TIME, Found, Place, Stretch, check_order, read_page
-from threadkeep.core.drafts import FIRST, LAST, check_seconds, check_time
+from threadkeep.core.cursors import read_by_time
+from threadkeep.core.drafts import check_seconds, check_time
 from threadkeep.core.scope import Scope
 from threadkeep.values.credentials import ApiKey, NewKey, mint, read_text
 from threadkeep.values.errors import ConflictError, CredentialError, InvalidError, NotFoundError
@@ -65,7 +65,7 @@ async def check(ex: Executor, sql: Mapping[str, Statement], text: str) -> ApiKey
 
 async def get(scope: Scope, key_id: str) -> ApiKey:
     """What is known of a key; NotFoundError if this scope has none such."""
-    rows = await scope.fetch("key_get", *_named(scope, key_id))
+    rows = await scope.fetch("key_get", *scope.named("key_id", key_id))
     if not rows:
         raise NotFoundError("key", key_id)
     return _key(rows[0])
@@ -77,25 +77,20 @@ async def page(
     """A page of keys by when they were made."""
     if revoked is not None and not isinstance(revoked, bool):
         raise InvalidError("revoked", "must be a bool, or None for all")
-    newest_first = check_order(order) == "desc"
 
-    async def fetch(stretch: Stretch) -> Found[ApiKey]:
-        down = stretch.forward == newest_first
-        at, id_ = stretch.after or (LAST if down else FIRST, "")
-        rows = await scope.fetch(
-            f"keys_{'newest' if down else 'oldest'}",
-            *(scope.key, scope.owner_id, scope.user_id, revoked, at, id_, stretch.count),
-        )
-        keys = [_key(row) for row in rows]
-        return Found([(key, key) for key in keys], place=_place)
+    async def fetch(way: str, *place: object) -> Sequence[Row]:
+        here = (scope.key, scope.owner_id, scope.user_id)
+        return await scope.fetch(f"keys_{way}", *here, revoked, *place)
 
     identity = ("keys", scope.owner_id, scope.user_id, revoked, order)
-    return await read_page(fetch, limit=limit, cursor=cursor, kinds=BY_TIME, identity=identity)
+    return await read_by_time(
+        fetch, _key, order=order, limit=limit, cursor=cursor, identity=identity
+    )
 
 
 async def rotate(scope: Scope, key_id: str, *, grace: float) -> NewKey:
     """Make a key that replaces another one, which ends after the grace."""
-    named = _named(scope, key_id)
+    named = scope.named("key_id", key_id)
     seconds = check_seconds("grace", grace, 0, _LONGEST_GRACE)
     new_id, text, hash_ = mint(scope.key)
 
@@ -118,7 +113,7 @@ async def rotate(scope: Scope, key_id: str, *, grace: float) -> NewKey:
 
 async def revoke(scope: Scope, key_id: str) -> ApiKey:
     """Revoke a key, once; NotFoundError if this scope has none such."""
-    named = _named(scope, key_id)
+    named = scope.named("key_id", key_id)
 
     async def change(tx: Transaction) -> ApiKey:
         rows = await tx.fetch(scope.sql["key_revoke"], *named)
@@ -127,11 +122,6 @@ async def revoke(scope: Scope, key_id: str) -> ApiKey:
         return _key(rows[0])
 
     return await scope.atomically(change)
-
-
-def _named(scope: Scope, key_id: str) -> tuple[int, str, str, str | None]:
-    """The first four parameters of a statement that names a key of this scope."""
-    return scope.key, scope.owner_id, check_id("key_id", key_id), scope.user_id
 
 
 def _refuse(old: ApiKey, past: bool, later: Sequence[Row]) -> None:
@@ -148,10 +138,6 @@ def _key(row: Row) -> ApiKey:
     """An ApiKey from a row of `key_columns`, which are its fields but in order."""
     id_, owner_id, user_id, name, scopes, *rest = row
     return ApiKey(id_, owner_id, user_id, name, tuple(scopes), *rest)
-
-
-def _place(key: ApiKey) -> Place:
-    return (key.created_at.isoformat(), key.id)
 
 
 def _check_scopes(scopes: object) -> list[str]:

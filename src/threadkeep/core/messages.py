@@ -19,14 +19,15 @@ from threadkeep.core.scope import Scope
 from threadkeep.core.threads import check_changes, lock, lock_if_any, point
 from threadkeep.values import jsontext
 from threadkeep.values.errors import ConflictError, InvalidError, NotFoundError
-from threadkeep.values.ids import check_id
+from threadkeep.values.ids import check_id, check_id_or_none
 from threadkeep.values.message import Message
+from threadkeep.values.numbers import MAX_INT, is_whole
 from threadkeep.values.page import Order, Page
 from threadkeep.values.parts import Json
 from threadkeep.values.ports import Row, Transaction
 from threadkeep.values.unset import UNSET, Unset
 
-_BEYOND = 2**63 - 1
+_BEYOND = MAX_INT
 
 
 async def get(scope: Scope, thread_id: str, message_id: str) -> Message:
@@ -139,8 +140,8 @@ async def update(
     `metadata` is merged (RFC 7396), `replace_metadata` takes its place; so do those of the draft.
     """
     check_id("message_id", message_id)
-    if parent is not UNSET and parent is not None:
-        check_id("parent", parent)
+    if parent is not UNSET:
+        check_id_or_none("parent", parent)
     if status is not UNSET:
         check_status(status)
     check_changes(metadata, replace_metadata)
@@ -280,14 +281,12 @@ def check_since(since: object) -> int:
     """The seq that `since` names, -1 for None; InvalidError if it is none."""
     if since is None:
         return -1
-    if not isinstance(since, int) or isinstance(since, bool) or not 0 <= since < _BEYOND:
+    if not is_whole(since, most=_BEYOND - 1):
         raise InvalidError("since", "must be the seq of a message")
     return since
 
 
 def check_leaf(leaf: str | None, tree: bool) -> None:
     """Raise InvalidError unless `leaf` is None, or an id and `tree` is not asked for."""
-    if leaf is not None:
-        check_id("leaf", leaf)
-        if tree:
-            raise InvalidError("leaf", "must not be given together with tree")
+    if check_id_or_none("leaf", leaf) is not None and tree:
+        raise InvalidError("leaf", "must not be given together with tree")

@@ -21,7 +21,7 @@ from threadkeep.core.rows import thread_of
 from threadkeep.core.thread_lists import wanted_status
 from threadkeep.core.threads import check_text
 from threadkeep.values.errors import InvalidCursorError, InvalidError
-from threadkeep.values.ids import check_id
+from threadkeep.values.ids import check_id_or_none
 from threadkeep.values.page import Order, Page
 from threadkeep.values.ports import Executor, Row, Statement
 from threadkeep.values.thread import OwnerSummary, Thread
@@ -52,8 +52,7 @@ async def page_of_threads(
     if order_by not in ("key", "active_at"):
         raise InvalidError("order_by", "must be key or active_at")
     by_key = order_by == "key"
-    if after is not None:
-        check_id("after", after)
+    check_id_or_none("after", after)
     calls = Attempts(ex, sql)
 
     async def fetch(stretch: Stretch) -> Found[Thread]:

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple
 from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
 
 from threadkeep.core.attempts import Attempts
-from threadkeep.core.drafts import check_time
+from threadkeep.core.drafts import check_several, check_time
 from threadkeep.core.runs import check_ended
 from threadkeep.core.scope import Scope
 from threadkeep.core.span_arguments import check_duration, known_type
 from threadkeep.core.threads import check_text
+from threadkeep.core.totals import USED, used_by
 from threadkeep.values import jsontext
 from threadkeep.values.errors import DatabaseError, InvalidError
-from threadkeep.values.ids import check_id
+from threadkeep.values.ids import check_id, check_id_or_none
 from threadkeep.values.ports import Row, Transaction
-from threadkeep.values.run import Usage
 from threadkeep.values.span import Span
 
-MOST = 1000
 _MOST_ABOVE = 100_000
 _OTHER_PARENT = "23502"
 _MILLISECOND = timedelta(milliseconds=1)
-_TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
 
 Told = dict[str, dict[str, Any]]
 """Spans as the statement takes them, by their ids."""
@@ -118,12 +115,8 @@ def _running(told: Told) -> Told:
 
 def _checked(scope: Scope, spans: Iterable[Span]) -> Told:
     """The spans as the statement takes them, all of them checked."""
-    if isinstance(spans, Span) or not isinstance(spans, Iterable):
-        raise InvalidError("spans", "must be several spans")
     told: Told = {}
-    for span in spans:
-        if len(told) == MOST:
-            raise InvalidError("spans", f"must be {MOST} at the most")
+    for span in check_several("spans", spans, Span):
         row = _row(scope, span)
         if row["span_id"] in told:
             raise InvalidError("spans", "must not have the same id twice")
@@ -133,12 +126,9 @@ def _checked(scope: Scope, spans: Iterable[Span]) -> Told:
 
 
 def _row(scope: Scope, span: Span) -> dict[str, Any]:
-    if not isinstance(span, Span):
-        raise InvalidError("spans", "must all be of the class Span")
     named = {"parent_id": span.parent_id, "thread_id": span.thread_id, "run": span.run}
     for field, value in named.items():
-        if value is not None:
-            check_id(field, value)
+        check_id_or_none(field, value)
     started, ended = _time("started_at", span.started_at), _time("ended_at", span.ended_at)
     took = check_duration("duration_ms", span.duration_ms)
     texts = {"input": span.input_json, "output": span.output_json}
@@ -153,7 +143,7 @@ def _row(scope: Scope, span: Span) -> dict[str, Any]:
         "started_at": started,
         "ended_at": ended,
         "duration_ms": max(0.0, (ended - started) / _MILLISECOND) if took is None else took,
-        **_used(span.usage),
+        **dict(zip(USED, used_by(span.usage), strict=True)),
         "metadata": jsontext.check_metadata(span.metadata, "metadata"),
         **{
             field: None if text is None else jsontext.verify(text, field=f"{field}_json")
@@ -167,14 +157,6 @@ def _time(field: str, value: object) -> datetime:
     if at is None:
         raise InvalidError(field, "must be given")
     return at
-
-
-def _used(usage: object) -> dict[str, object]:
-    if not isinstance(usage, Usage):
-        raise InvalidError("usage", "must be a Usage")
-    *tokens, cost = astuple(usage)
-    cost_text = None if cost is None else str(cost)
-    return {**dict(zip(_TOKENS, tokens, strict=True)), "cost": cost_text}
 
 
 def _check_circles(parents: Mapping[str, str | None]) -> None:

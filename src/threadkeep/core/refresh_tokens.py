@@ -9,12 +9,12 @@ from threadkeep.core.attempts import purged
 from threadkeep.core.drafts import check_seconds, check_time
 from threadkeep.core.scope import Scope
 from threadkeep.values.credentials import RefreshToken
-from threadkeep.values.errors import ConflictError, CredentialError, InvalidError, NotFoundError
+from threadkeep.values.errors import ConflictError, CredentialError, NotFoundError
 from threadkeep.values.ids import check_id, new_id
+from threadkeep.values.numbers import check_whole
 from threadkeep.values.ports import Executor, Row, Statement, Transaction
 
 _LIFETIME = (0.001, 3660 * 86_400.0)
-_MOST = 2**63 - 1
 _COLUMNS = 8
 
 
@@ -27,22 +27,23 @@ async def create(
     rows = await scope.fetch("refresh_create", scope.key, scope.owner_id, id_, person, seconds)
     if rows:
         return RefreshToken(*rows[0])
-    if not await scope.fetch("refresh_get", *_named(scope, id_)):
+    if not await scope.fetch("refresh_get", *scope.named("token_id", id_)):
         raise NotFoundError("refresh_token", id_)
     raise ConflictError("exists", "the line of refresh tokens exists already", id=id_)
 
 
 async def check(scope: Scope, token_id: str, generation: int) -> RefreshToken:
     """The line, where this generation of it is good; else CredentialError. Changes nothing."""
-    number = _check_generation(generation)
-    rows = await scope.fetch("refresh_get", *_named(scope, token_id))
+    number = check_whole("generation", generation)
+    rows = await scope.fetch("refresh_get", *scope.named("token_id", token_id))
     return _good(rows, number)
 
 
 async def use(scope: Scope, token_id: str, generation: int, *, lifetime: float) -> RefreshToken:
     """The generation after this one: made at the first use, and the same at each further one."""
-    number, seconds = _check_generation(generation), check_seconds("lifetime", lifetime, *_LIFETIME)
-    named = _named(scope, token_id)
+    number = check_whole("generation", generation)
+    seconds = check_seconds("lifetime", lifetime, *_LIFETIME)
+    named = scope.named("token_id", token_id)
 
     async def change(tx: Transaction) -> RefreshToken:
         rows = await tx.fetch(scope.sql["refresh_lock"], *named)
@@ -58,7 +59,7 @@ async def use(scope: Scope, token_id: str, generation: int, *, lifetime: float) 
 
 async def revoke(scope: Scope, token_id: str) -> bool:
     """End a line for good; whether there is one."""
-    named = _named(scope, token_id)
+    named = scope.named("token_id", token_id)
 
     async def change(tx: Transaction) -> bool:
         return bool(await tx.fetch(scope.sql["refresh_revoke"], *named))
@@ -92,18 +93,3 @@ def _good(rows: Sequence[Row], generation: int) -> RefreshToken:
     if generation < line.generation - 1:
         raise CredentialError("refresh_replayed", "a later refresh token has been used")
     return line
-
-
-def _named(scope: Scope, token_id: str) -> tuple[int, str, str, str | None]:
-    """The first four parameters of a statement that names a line of this scope."""
-    return scope.key, scope.owner_id, check_id("token_id", token_id), scope.user_id
-
-
-def _check_generation(generation: object) -> int:
-    if (
-        not isinstance(generation, int)
-        or isinstance(generation, bool)
-        or not 0 <= generation <= _MOST
-    ):
-        raise InvalidError("generation", "must be an int from 0 to 2**63 - 1")
-    return int(generation)

@@ -23,8 +23,7 @@ _message = maker(Message)
 
 def thread_of(row: Row) -> Thread:
     """A Thread from a row of `thread_columns`."""
-    values = list(row)
-    values[_METADATA] = metadata_of(values[_METADATA])
+    values = with_metadata(row, _METADATA)
     if values[_UPDATED_AT] is None:
         values[_UPDATED_AT] = values[_UPDATED_AT + 1]
     return _thread(*values)
@@ -96,6 +95,13 @@ def chain_of(rows: Sequence[Row], parent_id: str | None) -> list[Message]:
         chain.append(found)
         parent_id = id_
     return chain
+
+
+def with_metadata(row: Row, at: int) -> list[Any]:
+    """The values of a row, of which the one at this place is metadata."""
+    values = list(row)
+    values[at] = metadata_of(values[at])
+    return values
 
 
 def metadata_of(text: str | None) -> Mapping[str, Any] | None:

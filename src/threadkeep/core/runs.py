@@ -5,17 +5,18 @@ Appends inside a run are core/append.py's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import astuple, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import get_args
 
 from threadkeep.core.attempts import Attempts
-from threadkeep.core.cursors import BY_TIME, Found, Place, Stretch, check_order, read_page
-from threadkeep.core.drafts import FIRST, LAST, check_seconds, check_time
+from threadkeep.core.cursors import read_by_time
+from threadkeep.core.drafts import check_seconds, check_time
 from threadkeep.core.scope import Scope
 from threadkeep.core.threads import lock, lock_if_any
-from threadkeep.core.totals import usage_of
+from threadkeep.core.totals import usage_of, used_by
 from threadkeep.values.errors import ConflictError, InvalidError, NotFoundError
 from threadkeep.values.ids import check_id
 from threadkeep.values.message import Status
@@ -109,7 +110,7 @@ async def renew(scope: Scope, thread_id: str, hold: Hold) -> None:
 
 async def end(scope: Scope, thread_id: str, run_id: str, status: Status, usage: Usage) -> None:
     """End a run with what it used; ConflictError (`run_lost`) if it has ended or lost its lease."""
-    used = _columns(usage)
+    used = used_by(usage)
 
     async def change(tx: Transaction) -> bool:
         row = await lock_if_any(scope, thread_id, tx)
@@ -136,12 +137,11 @@ async def record(
     NotFoundError for an unknown thread; ConflictError (`run_live`) while a turn still runs it.
     """
     check_id("run_id", run_id)
-    if not isinstance(usage, Usage):
-        raise InvalidError("usage", "must be a Usage")
+    used = used_by(usage)
     times = (check_time("started_at", started_at), check_time("ended_at", ended_at))
     if times[0] and times[1] and times[1] < times[0]:
         raise InvalidError("ended_at", "must not be before started_at")
-    told = (run_id, check_ended(status), *_columns(usage), *times)
+    told = (run_id, check_ended(status), *used, *times)
 
     async def change(tx: Transaction) -> tuple[Row, bool]:
         key = (await lock(scope, thread_id, tx))[0]
@@ -182,18 +182,19 @@ async def page(
     scope: Scope, thread_id: str, *, order: Order, limit: int, cursor: str | None
 ) -> Page[Run]:
     """A page of a thread's runs by when they started; empty for an unknown thread."""
-    newest_first = check_order(order) == "desc"
 
-    async def fetch(stretch: Stretch) -> Found[Run]:
-        down = stretch.forward == newest_first
-        at, id_ = stretch.after or (LAST if down else FIRST, "")
-        name = "runs_newest" if down else "runs_oldest"
-        rows = await scope.on_thread(name, thread_id, at, id_, stretch.count)
-        runs = [_run(thread_id, row) for row in rows]
-        return Found([(run, run) for run in runs], place=_place)
+    async def fetch(way: str, *place: object) -> Sequence[Row]:
+        return await scope.on_thread(f"runs_{way}", thread_id, *place)
 
-    identity = ("runs", scope.owner_id, scope.user_id, thread_id, order)
-    return await read_page(fetch, limit=limit, cursor=cursor, kinds=BY_TIME, identity=identity)
+    return await read_by_time(
+        fetch,
+        partial(_run, thread_id),
+        by="started_at",
+        order=order,
+        limit=limit,
+        cursor=cursor,
+        identity=("runs", scope.owner_id, scope.user_id, thread_id, order),
+    )
 
 
 async def usage(scope: Scope, thread_id: str) -> Usage:
@@ -214,16 +215,6 @@ async def reap(ex: Executor, sql: Mapping[str, Statement]) -> int:
             return reaped
 
 
-def _columns(usage: Usage) -> tuple[object, ...]:
-    """What was used as the statements take it."""
-    *tokens, cost = astuple(usage)
-    return (*tokens, None if cost is None else str(cost))
-
-
 def _run(thread_id: str, row: Row) -> Run:
     id_, status, started_at, ended_at, lease_until, exclusive, *used = row
     return Run(id_, thread_id, status, started_at, ended_at, lease_until, exclusive, usage_of(used))
-
-
-def _place(run: Run) -> Place:
-    return (run.started_at.isoformat(), run.id)

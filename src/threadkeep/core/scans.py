@@ -24,7 +24,7 @@ from threadkeep.core.rows import SEQ, messages_of, split_head
 from threadkeep.core.scope import Scope
 from threadkeep.values import jsontext
 from threadkeep.values.errors import InvalidCursorError, InvalidError, NotFoundError
-from threadkeep.values.ids import check_id
+from threadkeep.values.ids import check_id_or_none
 from threadkeep.values.message import Message, Role
 from threadkeep.values.page import MessageOrder, Order, Page
 from threadkeep.values.parts import Json
@@ -79,7 +79,7 @@ class MessageFilter:
             check_time("created_since", created_since),
             check_time("created_before", created_before),
             None if has_tool_calls is None else bool(has_tool_calls),
-            None if session is None else check_id("session", session),
+            check_id_or_none("session", session),
             bool(archived_sessions) or session is not None,
         )
 
@@ -119,8 +119,7 @@ class Scan:
         messages.check_since(self.since)
         messages.check_leaf(self.leaf, self.tree)
         check_offset(self.offset)
-        if self.after is not None:
-            check_id("after", self.after)
+        check_id_or_none("after", self.after)
 
     @property
     def plain(self) -> bool:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from threadkeep.core.attempts import Attempts
 from threadkeep.values.errors import InvalidError
-from threadkeep.values.ids import check_id, owner_key
+from threadkeep.values.ids import check_id, check_id_or_none, owner_key
 from threadkeep.values.ports import Executor, Patience, Row, Statement, Transaction
 
 T = TypeVar("T")
@@ -61,9 +61,7 @@ class Scope:
     ) -> Scope:
         """The scope of an owner; InvalidError for an id that is none."""
         check_id("owner_id", owner_id)
-        if user_id is not None:
-            check_id("user", user_id)
-        return cls(ex, sql, owner_id, user_id, owner_key(owner_id))
+        return cls(ex, sql, owner_id, check_id_or_none("user", user_id), owner_key(owner_id))
 
     def person(self, user: str | None) -> str | None:
         """Whom a call with `user` speaks for: the user of the scope, else the given one, or none.
@@ -75,6 +73,10 @@ class Scope:
             if self.user_id is not None and user != self.user_id:
                 raise InvalidError("user", "must be the user of this handle, or left out")
         return self.user_id or user
+
+    def named(self, field: str, id_: str) -> tuple[int, str, str, str | None]:
+        """The first four parameters of a statement that names a thing of this scope by its id."""
+        return (self.key, self.owner_id, check_id(field, id_), self.user_id)
 
     def attempts(self) -> Attempts:
         """The attempts of one call."""
@@ -92,10 +94,8 @@ class Scope:
         over: Transaction | Attempts | None = None,
     ) -> Sequence[Row]:
         """Run a statement whose first four parameters name a thread of this scope."""
-        check_id("thread_id", thread_id)
-        return await (over or Attempts(self.ex, self.sql)).fetch(
-            self.sql[name], self.key, self.owner_id, thread_id, self.user_id, *args
-        )
+        named = self.named("thread_id", thread_id)
+        return await (over or Attempts(self.ex, self.sql)).fetch(self.sql[name], *named, *args)
 
     async def atomically(self, body: Callable[[Transaction], Awaitable[T]]) -> T:
         """Run `body` in a transaction of this owner, carried out once."""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from datetime import datetime
 from typing import get_args
 
-from threadkeep.core.cursors import Place
 from threadkeep.core.scope import Scope
 from threadkeep.core.threads import check_text
 from threadkeep.core.told import ToldFilter
 from threadkeep.core.told import page as told_page
 from threadkeep.values.errors import ConflictError, InvalidError, NotFoundError
-from threadkeep.values.ids import check_id, new_id
+from threadkeep.values.ids import check_id, check_id_or_none, new_id
+from threadkeep.values.numbers import finite
 from threadkeep.values.page import Order, Page
 from threadkeep.values.ports import Row
 from threadkeep.values.quick import maker
@@ -43,8 +42,7 @@ async def create(
     """Store a score, or return the same one that was stored before."""
     id_ = check_id("score_id", new_id() if score_id is None else score_id)
     for field, given in (("thread", thread), ("message", message), ("run", run)):
-        if given is not None:
-            check_id(field, given)
+        check_id_or_none(field, given)
     said = (
         check_id("name", name),
         *_check_value(type, value, text_value),
@@ -61,8 +59,7 @@ async def create(
             return _score(rows[0])
         if thread is not None and not await scope.on_thread("thread_get", thread, over=calls):
             raise NotFoundError("thread", thread)
-        held = (scope.key, scope.owner_id, id_, scope.user_id)
-        if await calls.fetch(scope.sql["score_held"], *held):
+        if await calls.fetch(scope.sql["score_held"], *scope.named("score_id", id_)):
             raise ConflictError("exists", f"score {id_!r} exists", id=id_)
         # The thread or the score may have come or gone between the looks at them.
     raise NotFoundError("score", id_)
@@ -81,11 +78,11 @@ async def page(
     cursor: str | None,
 ) -> Page[Score]:
     """A page of scores by when they were stored; looks at 10 000 at the most."""
-    word = None if name is None else check_id("name", name)
+    word = check_id_or_none("name", name)
     which = ToldFilter.of(
         scope, "scores", thread=thread, word=word, user=user, since=since, until=until
     )
-    return await told_page(scope, which, _score, _place, order=order, limit=limit, cursor=cursor)
+    return await told_page(scope, which, _score, order=order, limit=limit, cursor=cursor)
 
 
 def _check_value(
@@ -108,24 +105,12 @@ def _check_value(
         if not isinstance(value, int | float) or value not in (0, 1):
             raise InvalidError("value", "must be True, False, 1 or 0 for a boolean score")
         return type, float(value), None
-    return type, _check_number(value), None
-
-
-def _check_number(value: object) -> float:
-    if not isinstance(value, bool) and isinstance(value, int | float):
-        try:
-            number = float(value)
-        except OverflowError:
-            number = math.inf
-        if math.isfinite(number):
-            return number
-    raise InvalidError("value", "must be a finite number for a numeric score")
+    number = finite(value)
+    if number is None:
+        raise InvalidError("value", "must be a finite number for a numeric score")
+    return type, number, None
 
 
 def _score(row: Row) -> Score:
     """A Score from a row of `score_columns`, which are its fields."""
     return _made(*row)
-
-
-def _place(score: Score) -> Place:
-    return (score.created_at.isoformat(), score.id)

@@ -8,22 +8,22 @@ from datetime import datetime
 from typing import TypeVar
 
 from threadkeep.core.attempts import purged
-from threadkeep.core.cursors import BY_TIME, Found, Place, Stretch, check_order, read_page
-from threadkeep.core.drafts import FIRST, LAST, check_time
-from threadkeep.core.rows import metadata_of
+from threadkeep.core.cursors import read_by_time
+from threadkeep.core.drafts import check_time
+from threadkeep.core.rows import with_metadata
 from threadkeep.core.scope import Scope
 from threadkeep.core.threads import check_text, lock_if_any
 from threadkeep.values import jsontext
 from threadkeep.values.errors import ConflictError, InvalidError, NotFoundError
-from threadkeep.values.ids import check_id, new_id
+from threadkeep.values.ids import check_id, check_id_or_none, new_id
 from threadkeep.values.page import Order, Page
 from threadkeep.values.parts import Json
 from threadkeep.values.ports import Row, Transaction
 from threadkeep.values.session import Session
 from threadkeep.values.unset import UNSET, Unset
 
-# Behind the columns of a session.
-_MARK = 10
+# The second stands behind the columns of a session.
+_METADATA, _MARK = 5, 10
 
 T = TypeVar("T")
 
@@ -43,10 +43,9 @@ async def save(
     archive: bool = False,
 ) -> Session:
     """Make a session, or change what is given of one; makes its thread too if that is absent."""
-    whose = _whose(scope, user)
+    whose = replace(scope, user_id=scope.person(user))
     id_ = check_id("session_id", new_id() if session_id is None else session_id)
-    if thread is not None:
-        check_id("thread", thread)
+    check_id_or_none("thread", thread)
     columns = (
         *_flagged(sdk_version, check_text("sdk_version", _or_none(sdk_version))),
         *_state(state, state_json),
@@ -90,36 +89,28 @@ async def page(
     cursor: str | None,
 ) -> Page[Session]:
     """A page of sessions by when they were made; empty for an unknown thread."""
-    whose = _whose(scope, user)
-    if thread is not None:
-        check_id("thread", thread)
+    whose = replace(scope, user_id=scope.person(user))
+    check_id_or_none("thread", thread)
     if archived is not None and not isinstance(archived, bool):
         raise InvalidError("archived", "must be a bool, or None for all")
-    newest_first = check_order(order) == "desc"
     kind = "_of_user" if whose.user_id is not None else ""
     kind = "_of_thread" if thread is not None else kind
 
-    async def fetch(stretch: Stretch) -> Found[Session]:
-        down = stretch.forward == newest_first
-        at, id_ = stretch.after or (LAST if down else FIRST, "")
-        rows = await whose.fetch(
-            f"sessions{kind}_{'newest' if down else 'oldest'}",
-            *(whose.key, whose.owner_id, thread, whose.user_id),
-            *(archived, at, id_, stretch.count),
-        )
-        sessions = [_session(row) for row in rows]
-        return Found([(session, session) for session in sessions], place=_place)
+    async def fetch(way: str, *place: object) -> Sequence[Row]:
+        here = (whose.key, whose.owner_id, thread, whose.user_id)
+        return await whose.fetch(f"sessions{kind}_{way}", *here, archived, *place)
 
     identity = ("sessions", whose.owner_id, whose.user_id, thread, archived, order)
-    return await read_page(fetch, limit=limit, cursor=cursor, kinds=BY_TIME, identity=identity)
+    return await read_by_time(
+        fetch, _session, order=order, limit=limit, cursor=cursor, identity=identity
+    )
 
 
 async def archive(
     scope: Scope, session_id: str, *, thread: str | None, sdk_version: str | None
 ) -> Session:
     """Archive a session, once; one that is unknown is made, given its thread and version."""
-    if thread is not None:
-        check_id("thread", thread)
+    check_id_or_none("thread", thread)
     check_text("sdk_version", sdk_version)
 
     async def change(tx: Transaction) -> Session | None:
@@ -171,10 +162,8 @@ async def _on_session(
     scope: Scope, name: str, session_id: str, *args: object, over: Transaction | None = None
 ) -> Sequence[Row]:
     """Run a statement whose first four parameters name a session of this scope."""
-    check_id("session_id", session_id)
-    return await (over or scope.attempts()).fetch(
-        scope.sql[name], scope.key, scope.owner_id, session_id, scope.user_id, *args
-    )
+    named = scope.named("session_id", session_id)
+    return await (over or scope.attempts()).fetch(scope.sql[name], *named, *args)
 
 
 async def _lock_or_make(scope: Scope, thread: str, tx: Transaction) -> int:
@@ -198,16 +187,6 @@ async def _refusal(scope: Scope, session_id: str, thread: str | None, tx: Transa
     return _other_version(session_id)
 
 
-def _whose(scope: Scope, user: str | None) -> Scope:
-    """The scope of the user that is given; a handle of one user cannot ask for another."""
-    if user is None:
-        return scope
-    check_id("user", user)
-    if scope.user_id not in (None, user):
-        raise InvalidError("user", "must be the user of this handle, or left out")
-    return replace(scope, user_id=user)
-
-
 def _or_none(value: T | Unset) -> T | None:
     return None if value is UNSET else value
 
@@ -227,23 +206,8 @@ def _state(state: Json | Unset, text: str | bytes | None) -> tuple[bool, str | N
 
 
 def _session(row: Row) -> Session:
-    id_, thread, user, version, state, metadata, created, updated, archived, expires = row[:_MARK]
-    return Session(
-        id_,
-        thread,
-        user,
-        version,
-        state,
-        metadata_of(metadata),
-        created,
-        updated,
-        archived,
-        expires,
-    )
-
-
-def _place(session: Session) -> Place:
-    return (session.created_at.isoformat(), session.id)
+    """A Session from a row that begins with its fields."""
+    return Session(*with_metadata(row[:_MARK], _METADATA))
 
 
 def _elsewhere(session: Session, thread: str | None) -> bool:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import get_args
 
@@ -12,11 +11,12 @@ from threadkeep.core.drafts import check_time
 from threadkeep.core.runs import check_ended
 from threadkeep.core.scope import Scope
 from threadkeep.core.threads import check_text
-from threadkeep.core.totals import check_between, check_type, check_user
+from threadkeep.core.totals import check_between, check_type, used_by
 from threadkeep.values import jsontext
 from threadkeep.values.errors import InvalidError
-from threadkeep.values.ids import check_id, new_id
+from threadkeep.values.ids import check_id, check_id_or_none, new_id
 from threadkeep.values.message import Status
+from threadkeep.values.numbers import finite
 from threadkeep.values.parts import Json
 from threadkeep.values.run import Usage
 from threadkeep.values.span import Span
@@ -58,8 +58,7 @@ class Beginning:
     ) -> Beginning:
         """Checked arguments, with a new id where none is given."""
         for field, value in (("parent", parent), ("thread", thread), ("run", run)):
-            if value is not None:
-                check_id(field, value)
+            check_id_or_none(field, value)
         return cls(
             check_id("span_id", new_id() if span_id is None else span_id),
             check_id("name", name),
@@ -67,7 +66,7 @@ class Beginning:
             parent,
             thread,
             run,
-            check_user(scope, user),
+            scope.person(user),
             check_time("started_at", started_at),
             _json("input", input),
             jsontext.check_metadata(metadata, "metadata"),
@@ -120,7 +119,6 @@ class Ending:
 
     def given(self, metadata: str | None) -> tuple[object, ...]:
         """The parameters of the statements that end a span, from $5 on."""
-        *tokens, cost = astuple(self.usage)
         return (
             self.status,
             self.error,
@@ -129,8 +127,7 @@ class Ending:
             self.output,
             self.patch is not None,
             metadata,
-            *tokens,
-            None if cost is None else str(cost),
+            *used_by(self.usage),
         )
 
 
@@ -170,8 +167,7 @@ class SpanFilter:
     ) -> SpanFilter:
         """A checked filter. A handle of one user cannot ask for another."""
         for field, value in (("thread", thread), ("parent", parent)):
-            if value is not None:
-                check_id(field, value)
+            check_id_or_none(field, value)
         if not isinstance(roots, bool):
             raise InvalidError("roots", "must be a bool")
         if failed is not None and not isinstance(failed, bool):
@@ -181,7 +177,7 @@ class SpanFilter:
         return cls(
             scope.user_id,
             thread,
-            check_user(scope, user),
+            scope.person(user),
             *check_between(since, until),
             parent,
             roots,
@@ -224,14 +220,10 @@ def check_duration(field: str, value: object) -> float | None:
     """Milliseconds, or None; InvalidError for what is neither."""
     if value is None:
         return None
-    if not isinstance(value, bool) and isinstance(value, int | float):
-        try:
-            number = float(value)
-        except OverflowError:
-            number = math.inf
-        if 0 <= number < math.inf:
-            return number
-    raise InvalidError(field, "must be a number of milliseconds, at least 0, or None")
+    number = finite(value)
+    if number is None or number < 0:
+        raise InvalidError(field, "must be a number of milliseconds, at least 0, or None")
+    return number
 
 
 def _ended(status: object, default: Status) -> Status:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import datetime
 
 from threadkeep.core.attempts import Attempts
-from threadkeep.core.cursors import BY_TIME, Found, Place, Stretch, check_order, read_page
-from threadkeep.core.drafts import FIRST, LAST
+from threadkeep.core.cursors import read_by_time
 from threadkeep.core.rows import metadata_of
 from threadkeep.core.scope import Scope
 from threadkeep.core.span_arguments import Beginning, Ending, SpanFilter
@@ -50,8 +50,7 @@ async def start(scope: Scope, begun: Beginning) -> Span:
 
 async def end(scope: Scope, span_id: str, ending: Ending) -> Span:
     """End a span that runs, or return one that has ended in just this way."""
-    check_id("span_id", span_id)
-    here = (scope.key, scope.owner_id, span_id, scope.user_id)
+    here = scope.named("span_id", span_id)
 
     async def change(tx: Transaction) -> tuple[Row, bool]:
         found = await _lock(scope, span_id, tx)
@@ -79,7 +78,7 @@ async def end(scope: Scope, span_id: str, ending: Ending) -> Span:
 
 async def get(scope: Scope, span_id: str) -> Span:
     """The span; NotFoundError if there is none such."""
-    found = await _find(scope, check_id("span_id", span_id), scope.attempts())
+    found = await _find(scope, span_id, scope.attempts())
     if found is None:
         raise NotFoundError("span", span_id)
     return found
@@ -87,8 +86,7 @@ async def get(scope: Scope, span_id: str) -> Span:
 
 async def tree(scope: Scope, span_id: str) -> tuple[Span, ...]:
     """The span and all below it, each before its children, siblings by when they started."""
-    check_id("span_id", span_id)
-    rows = await scope.fetch("span_tree", scope.key, scope.owner_id, span_id, scope.user_id)
+    rows = await scope.fetch("span_tree", *scope.named("span_id", span_id))
     if not rows:
         raise NotFoundError("span", span_id)
     below: dict[str, list[Row]] = defaultdict(list)
@@ -108,26 +106,21 @@ async def page(
     scope: Scope, which: SpanFilter, *, order: Order, limit: int, cursor: str | None
 ) -> Page[Span]:
     """A page of spans by when they started; looks at 10 000 spans at the most."""
-    newest_first = check_order(order) == "desc"
 
-    async def fetch(stretch: Stretch) -> Found[Span]:
-        down = stretch.forward == newest_first
-        at, id_ = stretch.after or (LAST if down else FIRST, "")
-        rows = await scope.fetch(
-            f"spans{which.kind}_{'newest' if down else 'oldest'}",
-            scope.key,
-            scope.owner_id,
-            *which.given(at, id_),
-            stretch.count,
-            _LOOKED_AT,
-            which.user,
-        )
-        spans = [(row[0], row[1], _span(row[2:])) for row in rows]
-        end = spans[-1][2] if spans and spans[-1][0] == _LOOKED_AT else None
-        return Found([(span, span) for _, kept, span in spans if kept], end, _place)
+    async def fetch(way: str, at: datetime, id_: str, count: int) -> Sequence[Row]:
+        given = (*which.given(at, id_), count, _LOOKED_AT, which.user)
+        return await scope.fetch(f"spans{which.kind}_{way}", scope.key, scope.owner_id, *given)
 
-    identity = ("spans", scope.owner_id, which, order)
-    return await read_page(fetch, limit=limit, cursor=cursor, kinds=BY_TIME, identity=identity)
+    return await read_by_time(
+        fetch,
+        _span,
+        by="started_at",
+        order=order,
+        limit=limit,
+        cursor=cursor,
+        identity=("spans", scope.owner_id, which, order),
+        looked_at=_LOOKED_AT,
+    )
 
 
 async def delete(scope: Scope, span_id: str) -> bool:
@@ -178,15 +171,13 @@ async def _check_place(scope: Scope, begun: Beginning, calls: Attempts) -> None:
 
 
 async def _find(scope: Scope, span_id: str, calls: Attempts) -> Span | None:
-    rows = await calls.fetch(
-        scope.sql["span_get"], scope.key, scope.owner_id, span_id, scope.user_id
-    )
+    rows = await calls.fetch(scope.sql["span_get"], *scope.named("span_id", span_id))
     return _span(rows[0]) if rows else None
 
 
 async def _lock(scope: Scope, span_id: str, tx: Transaction) -> tuple[str, str | None] | None:
     """Lock the span's row: its status and metadata, None if it is unknown."""
-    rows = await tx.fetch(scope.sql["span_lock"], scope.key, scope.owner_id, span_id, scope.user_id)
+    rows = await tx.fetch(scope.sql["span_lock"], *scope.named("span_id", span_id))
     if not rows:
         return None
     status, metadata, tx.xid = rows[0]
@@ -204,7 +195,3 @@ def _span(row: Row, depth: int | None = None) -> Span:
         came_out,
         depth,
     )
-
-
-def _place(span: Span) -> Place:
-    return (span.started_at.isoformat(), span.id)

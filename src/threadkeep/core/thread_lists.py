@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import get_args
 
 from threadkeep.core.cursors import (
-    MAX_LIMIT,
     Found,
     Place,
     Stretch,
@@ -20,13 +19,14 @@ from threadkeep.core.cursors import (
     text_of,
     time_of,
 )
-from threadkeep.core.drafts import FIRST, LAST, check_time
+from threadkeep.core.drafts import FIRST, LAST
 from threadkeep.core.rows import thread_of
 from threadkeep.core.scope import Scope
 from threadkeep.core.threads import check_text
+from threadkeep.core.totals import check_between
 from threadkeep.values import jsontext
 from threadkeep.values.errors import InvalidCursorError, InvalidError
-from threadkeep.values.ids import check_id
+from threadkeep.values.ids import check_id_or_none, check_ids
 from threadkeep.values.page import Order, Page, ThreadOrder
 from threadkeep.values.parts import Json
 from threadkeep.values.ports import Row
@@ -91,20 +91,13 @@ class ThreadFilter:
     ) -> ThreadFilter:
         """A checked filter. A handle of one user cannot ask for another."""
         wanted = wanted_status(status)
-        if user is not None:
-            check_id("user", user)
-            if scope.user_id is not None and user != scope.user_id:
-                raise InvalidError("user", "must be the user of this handle, or left out")
-        if external_id is not None:
-            check_id("external_id", external_id)
         return cls(
             wanted,
-            scope.user_id or user,
-            external_id,
+            scope.person(user),
+            check_id_or_none("external_id", external_id),
             jsontext.check_metadata(metadata, "metadata"),
             None if title is None else _containing(title),
-            check_time("since", since) or FIRST,
-            check_time("until", until) or LAST,
+            *check_between(since, until),
         )
 
 
@@ -128,8 +121,7 @@ async def page(
     if order_by not in _ORDERS:
         raise InvalidError("order_by", f"must be one of {', '.join(_ORDERS)}")
     check_offset(offset)
-    if after is not None:
-        check_id("after", after)
+    check_id_or_none("after", after)
 
     async def fetch(stretch: Stretch) -> Found[Thread]:
         down, at = stretch.forward == newest_first, stretch.after
@@ -251,16 +243,10 @@ async def heads(
     scope: Scope, thread_ids: Iterable[str]
 ) -> list[tuple[str, str | None, str | None]]:
     """The id of each thread that is there, with its head's format and payload, as asked for."""
-    if isinstance(thread_ids, str | bytes) or not isinstance(thread_ids, Iterable):
-        raise InvalidError("thread_ids", "must be several ids")
-    asked = dict.fromkeys(check_id("thread_ids", id_) for id_ in thread_ids)
-    if len(asked) > MAX_LIMIT:
-        raise InvalidError("thread_ids", f"must be at most {MAX_LIMIT} ids")
+    asked = check_ids("thread_ids", thread_ids)
     if not asked:
         return []
-    rows = await scope.fetch(
-        "threads_previews", scope.key, scope.owner_id, scope.user_id, list(asked)
-    )
+    rows = await scope.fetch("threads_previews", scope.key, scope.owner_id, scope.user_id, asked)
     found = {row[0]: row for row in rows}
     return [(id_, *found[id_][1:]) for id_ in asked if id_ in found]
 

@@ -11,7 +11,7 @@ from threadkeep.core.rows import metadata_of, thread_of
 from threadkeep.core.scope import Scope
 from threadkeep.values import jsontext
 from threadkeep.values.errors import ConflictError, InvalidError, NotFoundError
-from threadkeep.values.ids import check_id, new_id
+from threadkeep.values.ids import check_id, check_id_or_none, new_id
 from threadkeep.values.parts import Json
 from threadkeep.values.ports import Row, Transaction
 from threadkeep.values.thread import Access, Thread, ThreadStatus
@@ -40,7 +40,7 @@ async def create(
     values = (
         check_text("title", title),
         jsontext.check_metadata(metadata, "metadata"),
-        None if external_id is None else check_id("external_id", external_id),
+        check_id_or_none("external_id", external_id),
         check_time("created_at", created_at),
         check_time("active_at", active_at),
         *_made_by(format, payload),
@@ -171,8 +171,7 @@ async def fork(
 ) -> Thread:
     """Copy a path, up to the message `at` or whole, into a new thread, in one statement."""
     id_ = check_id("new_id", new_id() if new is None else new)
-    if at is not None:
-        check_id("at", at)
+    check_id_or_none("at", at)
     if title is not UNSET:
         check_text("title", title)
     calls = scope.attempts()

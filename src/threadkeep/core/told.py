@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeVar
 
-from threadkeep.core.cursors import BY_TIME, Found, Place, Stretch, check_order, read_page
-from threadkeep.core.drafts import FIRST, LAST
+from threadkeep.core.cursors import read_by_time
 from threadkeep.core.scope import Scope
-from threadkeep.core.totals import check_between, check_user
-from threadkeep.values.ids import check_id
+from threadkeep.core.totals import check_between
+from threadkeep.values.ids import check_id_or_none
 from threadkeep.values.page import Order, Page
 from threadkeep.values.ports import Row
 
@@ -45,9 +44,8 @@ class ToldFilter:
         until: datetime | None,
     ) -> ToldFilter:
         """A filter with a checked word. A handle of one user cannot ask for another."""
-        if thread is not None:
-            check_id("thread", thread)
-        person = check_user(scope, user)
+        check_id_or_none("thread", thread)
+        person = scope.person(user)
         return cls(what, scope.user_id, thread, word, person, *check_between(since, until))
 
 
@@ -55,37 +53,27 @@ async def page(
     scope: Scope,
     which: ToldFilter,
     make: Callable[[Row], T],
-    place: Callable[[T], Place],
     *,
     order: Order,
     limit: int,
     cursor: str | None,
 ) -> Page[T]:
     """A page by when they were; looks at 10 000 rows at the most."""
-    newest_first = check_order(order) == "desc"
     kind = "" if which.thread is None else "_of_thread"
 
-    async def fetch(stretch: Stretch) -> Found[T]:
-        down = stretch.forward == newest_first
-        at, id_ = stretch.after or (LAST if down else FIRST, "")
-        rows = await scope.fetch(
-            f"{which.what}{kind}_{'newest' if down else 'oldest'}",
-            scope.key,
-            scope.owner_id,
-            which.thread,
-            which.reach,
-            at,
-            id_,
-            which.since,
-            which.until,
-            which.word,
-            which.user,
-            stretch.count,
-            _LOOKED_AT,
+    async def fetch(way: str, at: datetime, id_: str, count: int) -> Sequence[Row]:
+        return await scope.fetch(
+            f"{which.what}{kind}_{way}",
+            *(scope.key, scope.owner_id, which.thread, which.reach, at, id_),
+            *(which.since, which.until, which.word, which.user, count, _LOOKED_AT),
         )
-        found = [(row[0], row[1], make(row[2:])) for row in rows]
-        end = found[-1][2] if found and found[-1][0] == _LOOKED_AT else None
-        return Found([(one, one) for _, kept, one in found if kept], end, place)
 
-    identity = (scope.owner_id, which, order)
-    return await read_page(fetch, limit=limit, cursor=cursor, kinds=BY_TIME, identity=identity)
+    return await read_by_time(
+        fetch,
+        make,
+        order=order,
+        limit=limit,
+        cursor=cursor,
+        identity=(scope.owner_id, which, order),
+        looked_at=_LOOKED_AT,
+    )

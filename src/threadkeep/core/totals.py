@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import astuple
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal, get_args
@@ -10,13 +11,13 @@ from typing import Literal, get_args
 from threadkeep.core.drafts import FIRST, LAST, check_time
 from threadkeep.core.scope import Scope
 from threadkeep.values.errors import InvalidError
-from threadkeep.values.ids import check_id
+from threadkeep.values.ids import check_id_or_none
 from threadkeep.values.run import Usage
 from threadkeep.values.span import SpanType, Total, TotalsBy
 
 _BY: tuple[str, ...] = get_args(TotalsBy)
 _TYPES: tuple[str, ...] = get_args(SpanType)
-_MEMBERS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "cost")
+USED = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "cost")
 
 
 async def totals(
@@ -33,9 +34,8 @@ async def totals(
     """The sums over all runs or spans, by their keys; what has no key comes last."""
     if by not in _BY:
         raise InvalidError("by", f"must be one of {', '.join(_BY)}")
-    if thread is not None:
-        check_id("thread", thread)
-    person = check_user(scope, user)
+    check_id_or_none("thread", thread)
+    person = scope.person(user)
     # A run is its thread's user's; a span may be of anybody's in a thread that the handle reaches.
     reached, *more = (person,) if what == "runs" else (scope.user_id, check_type(type), person)
     kind = "_of_thread" if thread is not None else "" if person is None else "_of_user"
@@ -53,15 +53,6 @@ async def totals(
     return sorted(found, key=lambda total: (total.key is None, total.key or ""))
 
 
-def check_user(scope: Scope, user: str | None) -> str | None:
-    """Whom a call is about, None for all; InvalidError where the handle does not reach them."""
-    if user is not None:
-        check_id("user", user)
-        if scope.user_id is not None and user != scope.user_id:
-            raise InvalidError("user", "must be the user of this handle, or left out")
-    return scope.user_id or user
-
-
 def check_between(since: datetime | None, until: datetime | None) -> tuple[datetime, datetime]:
     """The two ends of a time as a statement takes them, where none is given those of all time."""
     return check_time("since", since) or FIRST, check_time("until", until) or LAST
@@ -74,10 +65,18 @@ def check_type(type: str | None) -> str | None:
     return type
 
 
+def used_by(usage: object) -> tuple[object, ...]:
+    """The five columns of a Usage as the statements take them; InvalidError for what is none."""
+    if not isinstance(usage, Usage):
+        raise InvalidError("usage", "must be a Usage")
+    *tokens, cost = astuple(usage)
+    return (*tokens, None if cost is None else str(cost))
+
+
 def usage_of(sums: Sequence[object]) -> Usage:
     """A Usage from its five columns, numbers or their text. A sum may be more than Usage takes."""
     usage = object.__new__(Usage)
-    for name, value in zip(_MEMBERS, sums, strict=True):
+    for name, value in zip(USED, sums, strict=True):
         kind = Decimal if name == "cost" else int
         object.__setattr__(usage, name, None if value is None else kind(str(value)))
     return usage

@@ -17,7 +17,7 @@ from threadkeep.core.threads import check_text
 from threadkeep.values import document, jsontext
 from threadkeep.values.document import Document
 from threadkeep.values.errors import ConflictError, InvalidError, NotFoundError
-from threadkeep.values.ids import check_id, new_id
+from threadkeep.values.ids import check_id, check_id_or_none, new_id
 from threadkeep.values.imported import Imported
 from threadkeep.values.message import Message
 from threadkeep.values.ports import Transaction
@@ -65,8 +65,7 @@ class Target:
         """Whose thread it becomes. A handle of one user makes threads of that user."""
         if self.user is UNSET:
             return scope.user_id or said.thread.user_id
-        if self.user is not None:
-            check_id("user", self.user)
+        check_id_or_none("user", self.user)
         if scope.user_id is not None and self.user != scope.user_id:
             raise InvalidError("user", "must be the user of this handle, or left out")
         return self.user

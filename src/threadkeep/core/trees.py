@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from threadkeep.core.cursors import MAX_LIMIT
 from threadkeep.core.scope import Scope
-from threadkeep.values.errors import InvalidError, NotFoundError
-from threadkeep.values.ids import check_id
+from threadkeep.values.errors import NotFoundError
+from threadkeep.values.ids import check_id, check_id_or_none, check_ids
 from threadkeep.values.ports import Row
 
 
 async def depths(scope: Scope, thread_id: str, message_ids: Iterable[str]) -> dict[str, int]:
     """How many messages stand above each on its path; unknown ones are left out."""
-    if isinstance(message_ids, str | bytes) or not isinstance(message_ids, Iterable):
-        raise InvalidError("message_ids", "must be several ids")
-    asked = list(dict.fromkeys(check_id("message_ids", id_) for id_ in message_ids))
-    if len(asked) > MAX_LIMIT:
-        raise InvalidError("message_ids", f"must be at most {MAX_LIMIT} ids")
+    asked = check_ids("message_ids", message_ids)
     check_id("thread_id", thread_id)
     if not asked:
         return {}
@@ -42,8 +37,7 @@ def _levels(places: Mapping[int, tuple[int, int | None]]) -> dict[int, int]:
 
 async def leaf(scope: Scope, thread_id: str, message_id: str | None) -> str | None:
     """The newest leaf at or below a message, None where the thread has none."""
-    if message_id is not None:
-        check_id("message_id", message_id)
+    check_id_or_none("message_id", message_id)
     rows = await scope.on_thread("messages_leaf", thread_id, message_id)
     if rows:
         return _last_below(rows)

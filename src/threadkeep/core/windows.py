@@ -18,7 +18,7 @@ from threadkeep.core.rows import (
 )
 from threadkeep.core.scope import Scope
 from threadkeep.values.errors import InvalidError, NotFoundError
-from threadkeep.values.ids import check_id
+from threadkeep.values.ids import check_id_or_none
 from threadkeep.values.message import Message
 from threadkeep.values.page import Window
 from threadkeep.values.ports import Row
@@ -96,8 +96,7 @@ async def window(
     had to read.
     """
     extent.check()
-    if leaf is not None:
-        check_id("leaf", leaf)
+    check_id_or_none("leaf", leaf)
     if 0 in (extent.turns, extent.messages):
         return Window()
     bounds = extent.bounds()

@@ -6,11 +6,13 @@ import os
 import secrets
 import string
 import time
+from collections.abc import Iterable
 from hashlib import sha256
 
 from threadkeep.values.errors import InvalidError
 
 MAX_ID_BYTES = 512
+MAX_IDS = 1000
 _ALPHABET = string.digits + string.ascii_letters
 
 
@@ -30,6 +32,21 @@ def check_id(field: str, value: object, *, most: int = MAX_ID_BYTES) -> str:
     if "\0" in value:
         raise InvalidError(field, "must not contain NUL")
     return value
+
+
+def check_id_or_none(field: str, value: object) -> str | None:
+    """Return `value` if it is None or a legal id, else raise InvalidError naming `field`."""
+    return None if value is None else check_id(field, value)
+
+
+def check_ids(field: str, values: object) -> list[str]:
+    """Return these ids, each once, in their order; InvalidError for a bad one and over 1000."""
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise InvalidError(field, "must be several ids")
+    found = list(dict.fromkeys(check_id(field, value) for value in values))
+    if len(found) > MAX_IDS:
+        raise InvalidError(field, f"must be at most {MAX_IDS} ids")
+    return found
 
 
 def new_id() -> str:

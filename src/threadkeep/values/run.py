@@ -8,6 +8,7 @@ from decimal import Decimal, localcontext
 
 from threadkeep.values.errors import InvalidError
 from threadkeep.values.message import Status
+from threadkeep.values.numbers import is_whole
 
 # Sums over a thread must still fit.
 _MOST = 2**53
@@ -32,9 +33,7 @@ class Usage:
     def __post_init__(self) -> None:
         for name in ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens"):
             value = getattr(self, name)
-            if value is None:
-                continue
-            if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MOST:
+            if value is not None and not is_whole(value, most=_MOST):
                 raise InvalidError(name, "must be an int from 0 to 2**53, or None")
         if self.cost is None:
             return
