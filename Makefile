@@ -41,13 +41,13 @@ screenshots: chat chromium ## Take the pictures of the docs anew.
 	$(BIN)/python tools/screenshots.py
 
 test: $(READY) $(NODE) chat pgbouncer chromium ## Run the tests.
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m "not prove"
+	$(BIN)/pytest -n $(WORKERS) --dist loadscope -m "not prove"
 
 prove: $(READY) $(NODE) chat pgbouncer chromium ## Run the long proofs.
 	$(BIN)/pytest -m prove
 
 features: $(READY) $(NODE) chat pgbouncer chromium ## Print which test proves which feature, and whether it passes.
-	$(BIN)/pytest -q -n $(WORKERS) --dist loadgroup -m "not prove" --features
+	$(BIN)/pytest -q -n $(WORKERS) --dist loadscope -m "not prove" --features
 
 bench: $(READY) ## Measure the store beside raw statements; about three minutes.
 	@$(BIN)/python -m bench

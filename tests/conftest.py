@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["features", "threadkeep.testing.fixtures"]
+pytest_plugins = ["features", "groups", "threadkeep.testing.fixtures"]

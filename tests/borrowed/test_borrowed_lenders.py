@@ -26,6 +26,7 @@ from threadkeep.values.errors import (
     NotFoundError,
     UnavailableError,
 )
+from threadkeep.values.ids import new_id
 from threadkeep.values.parts import TextPart
 
 if TYPE_CHECKING:
@@ -41,9 +42,9 @@ each_way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=timezone(timedelta(hours=2)))
 
 
-async def use(store: AsyncStore) -> None:
+async def use(store: AsyncStore, owner_id: str = "a") -> None:
     """One call of each kind, with answers of every type that a statement has."""
-    chat = store.owner("a")
+    chat = store.owner(owner_id)
     call = {"type": "tool_call", "id": "c1", "name": "look", "input": {"at": 1}}
     item = {"role": "assistant", "parts": [call]}
     said = [Message.user("Grüße 🌍", id="m1"), Message.user("again", id="m2")]
@@ -90,14 +91,14 @@ async def test_each_kind_of_call_works(way: Way, database: Database, store: Asyn
     ],
 )
 async def test_settings_of_the_session_do_not_matter(
-    way: Way, setting: str, database: Database, store: AsyncStore
+    way: Way, setting: str, shared_database: Database, shared_store: AsyncStore
 ) -> None:
     """Whatever the caller's session was told, calls work and it stays so."""
     name = setting.split()[1]
-    async with way(database.url) as caller:
+    async with way(shared_database.url) as caller:
         await caller.query(setting)
         before = await caller.query(f"SELECT current_setting('{name}')")
-        await use(over(store, caller))
+        await use(over(shared_store, caller), new_id())
         assert await caller.query(f"SELECT current_setting('{name}')") == before
 
 

@@ -9,6 +9,7 @@ from lenders import WAYS, look, make_notes, over
 
 from threadkeep import Message
 from threadkeep.values.errors import ConflictError, InvalidError, NotFoundError
+from threadkeep.values.ids import new_id
 
 if TYPE_CHECKING:
     from lenders import Way
@@ -100,13 +101,13 @@ async def test_a_refusal_leaves_the_transaction_alive(
 @pytest.mark.parametrize("level", ["SESSION", "LOCAL"])
 @pytest.mark.parametrize("value", [None, "", "17"])
 async def test_the_owner_is_afterwards_what_it_was(
-    way: Way, value: str | None, level: str, database: Database, store: AsyncStore
+    way: Way, value: str | None, level: str, shared_database: Database, shared_store: AsyncStore
 ) -> None:
     """After a read, a write and a failure of either kind, for a value of the session too."""
-    async with way(database.url) as caller:
+    async with way(shared_database.url) as caller:
         if value is not None:
             await caller.query(f"SET {level} threadkeep.owner = '{value}'")
-        chat = over(store, caller).owner("a")
+        chat = over(shared_store, caller).owner(new_id())
 
         async def check() -> None:
             # A setting of no extension is NULL until it was first set, and '' ever after.

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import subprocess
 import sys
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import httpx
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from guests import Guest
+from playwright.sync_api import Locator, expect
+
+# The pictures of the docs are taken by this module too, outside of pytest.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from processes import running
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, ConsoleMessage, Request
+    from playwright.sync_api import Browser
 
     from threadkeep.testing.servers import Database
 
@@ -25,10 +27,6 @@ DESKTOP: Final = (1280, 800)
 PHONE: Final = (390, 780)
 
 _AXE: Final = Path(__file__).parents[1] / "node/node_modules/axe-core/axe.min.js"
-_SECONDS: Final = 60
-_LEFT: Final = "net::ERR_ABORTED"
-# Far above what a slow machine needs: only what never comes waits so long.
-_PATIENCE: Final = 60_000
 # Where a page is wider than what it is seen through; what scrolls by itself may be. What is not on
 # the screen has no layout of its own, so that all is asked for it first.
 _TOO_WIDE: Final = """() => {
@@ -54,49 +52,22 @@ _SERIOUS: Final = """async () => (await axe.run(document, {resultTypes: ["violat
   .filter(({impact}) => impact === "serious" || impact === "critical")
   .map(({id, nodes}) => `${id}: ${nodes.map(node => node.html.slice(0, 200)).join(" | ")}`)"""
 
-expect.set_options(timeout=_PATIENCE)
-
 
 @contextlib.contextmanager
-def served(
-    database: Database, folder: Path, *arguments: str, settings: Mapping[str, str] | None = None
-) -> Iterator[str]:
+def served(database: Database, folder: Path, *arguments: str) -> Iterator[str]:
     """The URL of `threadkeep serve` on this database, as a process that ends with the block."""
-    command = [sys.executable, "-m", "threadkeep", "serve", "--json", "--port", "0"]
+    command = ["-m", "threadkeep", "serve", "--json", "--port", "0"]
     command += ["--url", database.url, "--files", str(folder), "--log-level", "error", *arguments]
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("THREADKEEP_", "DATABASE_"))}
-    kept |= {"THREADKEEP_SECRET": "of a test, with 32 bytes at least"}
-    kept |= {"THREADKEEP_ADMIN_URL": database.admin_url, **(settings or {})}
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=log, text=True, env=kept, cwd=folder
-        )
-    try:
-        assert process.stdout is not None
-        first = process.stdout.readline()
-        assert first, (folder / "log").read_text("utf-8")
-        url: str = json.loads(first)["url"]
-        _wait(url)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(_SECONDS)
-        if process.stdout is not None:
-            process.stdout.close()
+    environment = {
+        "THREADKEEP_SECRET": "of a test, with 32 bytes at least",
+        "THREADKEEP_ADMIN_URL": database.admin_url,
+    }
+    with running(folder, *command, environment=environment) as server:
+        yield server.url
 
 
-def _wait(url: str) -> None:
-    deadline = time.monotonic() + _SECONDS
-    while time.monotonic() < deadline:
-        with contextlib.suppress(httpx.HTTPError):
-            if httpx.get(f"{url}/readyz", timeout=5, trust_env=False).is_success:
-                return
-        time.sleep(0.05)
-    raise AssertionError("the server did not become ready")
-
-
-class Reader:
-    """Somebody with a browser profile of its own, and all that the page complained about."""
+class Reader(Guest):
+    """Somebody who reads in the inspector, and all that the page asked for."""
 
     def __init__(
         self,
@@ -108,35 +79,22 @@ class Reader:
         owner: str | None = None,
         **options: Any,
     ) -> None:
-        self.complaints: list[str] = []
-        self.asked: list[str] = []
-        self.context = browser.new_context(
-            base_url=url,
+        super().__init__(
+            browser,
+            url,
             viewport={"width": size[0], "height": size[1]},
             locale="en-GB",
             timezone_id="UTC",
             reduced_motion="reduce",
             **options,
         )
-        self.context.set_default_timeout(_PATIENCE)
-        self.page: Page = self.context.new_page()
-        self.page.on("console", self._console)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("requestfailed", self._failed)
+        self.asked: list[str] = []
         self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.on("dialog", lambda dialog: self.complaints.append(dialog.message))
+        self.page.on("dialog", lambda dialog: self._complain(dialog.message))
         if owner is not None:
             choice = f"sessionStorage.setItem('threadkeep-owner', {json.dumps(owner)})"
             self.context.add_init_script(choice)
         self.page.goto(f"/inspector/{at}")
-
-    def _console(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
-            self.complaints.append(message.text)
-
-    def _failed(self, request: Request) -> None:
-        if request.failure != _LEFT:
-            self.complaints.append(f"{request.method} {request.url}: {request.failure}")
 
     def leave(self) -> None:
         """Go; the page may not have complained."""

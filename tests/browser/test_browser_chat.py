@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     Enter = Callable[[], Visitor]
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAFklEQVR4nGP4z8DAwMDA"
     "AMIMDAwAAB4EAQHSC0o/AAAAAElFTkSuQmCC"

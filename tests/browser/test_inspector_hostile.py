@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from threadkeep.testing.servers import Database
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 RUN: Final = "window.pwned=1"
 SCRIPT: Final = f"<script>{RUN}</script>"
 IMAGE: Final = f'"><img src=x onerror="{RUN}"><svg onload={RUN}>'

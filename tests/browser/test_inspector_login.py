@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from threadkeep.testing.servers import Database
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 
 class Keyed:
     """A server that takes API keys, and keys of some."""

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from threadkeep.sync import Owner
     from threadkeep.testing.servers import Database
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 LONG = 1500
 FIRST = 60
 NOW = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""A visitor of the example chat: a browser profile of its own, and what it does on the page."""
+"""A visitor of the example chat, and what it does on the page."""
 
 from __future__ import annotations
 
@@ -6,49 +6,19 @@ import json
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from playwright.sync_api import Locator, Page, expect
+from guests import Guest
+from playwright.sync_api import Locator, expect
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Request, Response
-
-# A browser gives up what still runs when its page goes away, and says so.
-_LEFT = "net::ERR_ABORTED"
-# Far above what a slow machine needs: only what never comes waits so long.
-_PATIENCE = 60_000
-
-expect.set_options(timeout=_PATIENCE)
+    from playwright.sync_api import Browser, Response
 
 
-class Visitor:
-    """Somebody with a browser profile of its own, and all that the page complained about."""
+class Visitor(Guest):
+    """Somebody who talks to the example, beginning at its first page."""
 
     def __init__(self, browser: Browser, url: str, **options: Any) -> None:
-        self._seen: list[str] = []
-        self._expected: tuple[str, ...] = ()
-        self.context: BrowserContext = browser.new_context(base_url=url, **options)
-        self.context.set_default_timeout(_PATIENCE)
-        self.page: Page = self.context.new_page()
-        self.page.on("console", self._console)
-        self.page.on("pageerror", lambda error: self._seen.append(str(error)))
-        self.page.on("requestfailed", self._failed)
+        super().__init__(browser, url, **options)
         self.page.goto("/")
-
-    def _console(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
-            self._seen.append(message.text)
-
-    def _failed(self, request: Request) -> None:
-        if request.failure != _LEFT:
-            self._seen.append(f"{request.method} {request.url}: {request.failure}")
-
-    def expects(self, *words: str) -> None:
-        """From now on the page may complain with one of these words in it."""
-        self._expected = words
-
-    @property
-    def complaints(self) -> list[str]:
-        """What the page complained about."""
-        return [text for text in self._seen if not any(word in text for word in self._expected)]
 
     # --- the open chat --------------------------------------------------------------------------
 

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import os
 import signal
-import subprocess
-import sys
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,17 +14,14 @@ from typing import Any
 import httpx
 import psutil
 
-SECONDS = 90.0
+from processes import SECONDS, Running, await_end, running
+
 _SIZE = 700
 
 
-@dataclass
-class Served:
+@dataclass(frozen=True, slots=True)
+class Served(Running):
     """A running `threadkeep serve`."""
-
-    process: subprocess.Popen[str]
-    url: str
-    log: Path
 
     @property
     def workers(self) -> list[psutil.Process]:
@@ -46,10 +38,7 @@ class Served:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         self.process.wait(SECONDS)
-        deadline = time.monotonic() + SECONDS
-        while any(map(_lives, doomed)):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        await_end(doomed)
 
     def _is_database(self, process: psutil.Process) -> bool:
         folder = str(self.log.parent / "data")
@@ -65,13 +54,6 @@ class Served:
         return self.process.wait(SECONDS)
 
 
-def _lives(process: psutil.Process) -> bool:
-    """Whether it still runs: one that nobody has waited for does not."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        return bool(process.status() != psutil.STATUS_ZOMBIE)
-    return False
-
-
 def _line(process: psutil.Process) -> list[str]:
     with contextlib.suppress(psutil.Error):
         line: list[str] = process.cmdline()
@@ -84,44 +66,9 @@ def serving(
     folder: Path, *arguments: str, environment: Mapping[str, str] | None = None
 ) -> Iterator[Served]:
     """The command with these arguments; it is ready when this is entered, and ended after it."""
-    log = folder / f"serve-{time.monotonic_ns()}.log"
-    command = [sys.executable, "-m", "threadkeep", "serve", "--json", *arguments]
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("THREADKEEP_", "DATABASE_"))}
-    with log.open("w") as stderr:
-        process = subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            text=True,
-            env={**kept, **(environment or {})},
-            cwd=folder,
-        )
-        try:
-            assert process.stdout is not None
-            first = process.stdout.readline()
-            assert first, log.read_text("utf-8")
-            running = Served(process, json.loads(first)["url"], log)
-            _wait_until_ready(running)
-            yield running
-        finally:
-            for ending in (process.terminate, process.kill):
-                if process.poll() is None:
-                    ending()
-                    with contextlib.suppress(subprocess.TimeoutExpired):
-                        process.wait(SECONDS)
-            if process.stdout is not None:
-                process.stdout.close()
-
-
-def _wait_until_ready(running: Served) -> None:
-    deadline = time.monotonic() + SECONDS
-    while True:
-        with contextlib.suppress(httpx.HTTPError):
-            if httpx.get(f"{running.url}/readyz", timeout=5).status_code == 200:
-                return
-        assert running.process.poll() is None, running.log.read_text("utf-8")
-        assert time.monotonic() < deadline, running.log.read_text("utf-8")
-        time.sleep(0.05)
+    command = ("-m", "threadkeep", "serve", "--json", *arguments)
+    with running(folder, *command, environment=environment) as found:
+        yield Served(found.process, found.url, found.log)
 
 
 @dataclass
@@ -146,7 +93,9 @@ class Load:
         self.stopped = False
         limits = httpx.Limits(max_connections=self.clients)
         async with (
-            httpx.AsyncClient(limits=limits, timeout=SECONDS, headers=self.headers) as client,
+            httpx.AsyncClient(
+                limits=limits, timeout=SECONDS, headers=self.headers, trust_env=False
+            ) as client,
             asyncio.TaskGroup() as tasks,
         ):
             for number in range(self.clients):

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 import pytest
 from commands import Cli
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from served import SECONDS, Load, Served, serving
+from served import Load, Served, serving
 
+from processes import SECONDS, await_end
 from threadkeep import ThreadkeepWarning, connect
 from threadkeep.cli import serve
 from threadkeep.cli import serving as composed
@@ -76,9 +76,10 @@ async def play(folder: Path, *, times: int, seconds: float) -> Story:
         async with load.running():
             await asyncio.sleep(seconds)
             answered = load.statuses[201] - before
-            metrics = await asyncio.to_thread(httpx.get, f"{served.url}/metrics", timeout=SECONDS)
+            async with httpx.AsyncClient(timeout=SECONDS, trust_env=False) as client:
+                metrics = await client.get(f"{served.url}/metrics")
             code = await asyncio.to_thread(served.terminate)
-        log = served.log.read_text("utf-8")
+        log = served.said()
     found = re.findall(r'\nthreadkeep_requests_total{.*status="201"} (.*)', metrics.text)
     return Story(load, replaced, answered, sum(map(float, found)), code, log)
 
@@ -156,7 +157,7 @@ def test_a_request_under_way_is_finished_when_the_server_is_told_to_stop(
         head = f"POST /threads HTTP/1.1\r\nhost: localhost\r\ncontent-length: {len(body)}\r\n"
         with socket.create_connection(place) as slow:
             slow.sendall(head.encode() + b"content-type: application/json\r\n\r\n" + body[:5])
-            _until(lambda: "Shutting down" in served.log.read_text("utf-8"), served.begin_to_stop)
+            _until(lambda: "Shutting down" in served.said(), served.begin_to_stop)
             with pytest.raises(OSError, match="refused"):
                 socket.create_connection(place, timeout=5)
             slow.sendall(body[5:])
@@ -335,13 +336,16 @@ def test_the_secret_is_made_once_and_only_its_owner_reads_it(
     }
     tokens: list[str] = []
     for _ in range(2):
-        with serving(folder, "--port", "0", environment=variables) as served:
+        with (
+            serving(folder, "--port", "0", environment=variables) as served,
+            httpx.Client(base_url=served.url, trust_env=False) as client,
+        ):
             for token in tokens:
                 headers = {"Authorization": f"Bearer {token}"}
-                assert httpx.get(f"{served.url}/v1/threads", headers=headers).status_code == 200
-            made = httpx.post(f"{served.url}/v1/auth/tokens/anonymous").json()
+                assert client.get("/v1/threads", headers=headers).status_code == 200
+            made = client.post("/v1/auth/tokens/anonymous").json()
             tokens.append(made["access_token"])
-            assert httpx.get(f"{served.url}/metrics").status_code == 404
+            assert client.get("/metrics").status_code == 404
             assert served.terminate() == 0
     assert secret.stat().st_mode & 0o777 == 0o600
     assert len(secret.read_text()) >= 64
@@ -355,8 +359,7 @@ def test_workers_do_not_outlive_their_parent(folder: Path) -> None:
         workers = served.workers
         assert len(workers) == 2
         served.process.kill()
-        gone, alive = psutil.wait_procs(workers, SECONDS)
-        assert (len(gone), alive) == (2, [])
+        await_end(workers)
         port = int(served.url.rpartition(":")[2])
         deadline = time.monotonic() + SECONDS
         while True:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import pytest_asyncio
 
 from threadkeep.connecting import connect, connect_async
 from threadkeep.testing import contract
@@ -23,29 +24,55 @@ ON_15 = pytest.mark.parametrize("server", ["debian15"], indirect=True)
 
 
 class Direct:
-    @pytest.fixture
-    def place(self, shared_database: Database) -> Database:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def place(cls, shared_database: Database) -> Database:
         return shared_database
 
 
 class Pooled:
     """Nothing but the URL says that a pooler is in front, and the URL looks like a server's own."""
 
-    @pytest.fixture
-    def place(self, shared_pooled_database: Database) -> Database:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def place(cls, shared_pooled_database: Database) -> Database:
         return shared_pooled_database
 
 
+# A store serves all tests of its class, as it serves many requests in an app; but for this one.
+CLOSES = "test_a_closed_store_is_unavailable"
+
+
 class Async:
-    @pytest.fixture
-    async def store(self, place: Database) -> AsyncIterator[AsyncStore]:
+    @pytest_asyncio.fixture(scope="class", loop_scope="class")
+    @classmethod
+    async def shared(cls, place: Database) -> AsyncIterator[AsyncStore]:
+        async with connect_async(place.url, admin_url=place.admin_url) as store:
+            yield store
+
+    @pytest_asyncio.fixture(loop_scope="class")
+    async def store(
+        self, request: pytest.FixtureRequest, shared: AsyncStore, place: Database
+    ) -> AsyncIterator[AsyncStore]:
+        if request.function.__name__ != CLOSES:
+            yield shared
+            return
         async with connect_async(place.url, admin_url=place.admin_url) as store:
             yield store
 
 
 class Blocking:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def shared(cls, place: Database) -> Iterator[Any]:
+        with connect(place.url, admin_url=place.admin_url) as store:
+            yield AwaitedStore(store)
+
     @pytest.fixture
-    def store(self, place: Database) -> Iterator[Any]:
+    def store(self, request: pytest.FixtureRequest, shared: Any, place: Database) -> Iterator[Any]:
+        if request.function.__name__ != CLOSES:
+            yield shared
+            return
         with connect(place.url, admin_url=place.admin_url) as store:
             yield AwaitedStore(store)
 

@@ -19,7 +19,7 @@ from threadkeep.values.parts import (
     ToolResultPart,
 )
 
-few = settings(max_examples=200, deadline=None)
+few = settings(max_examples=100, deadline=None)
 
 A, B = ToolCallPart("a", "f", {}), ToolCallPart("b", "g", {})
 RA, RB = ToolResultPart("a", 1), ToolResultPart("b", 2)

@@ -25,8 +25,6 @@ from examples.chat import building, demo, driving, serving
 if TYPE_CHECKING:
     from threadkeep.testing.servers import Database
 
-pytestmark = pytest.mark.xdist_group("examples")
-
 
 def folder(at: Path) -> Path:
     """What a page is built from, a while ago."""

@@ -15,6 +15,7 @@ from urllib.parse import quote
 import psutil
 import psycopg
 
+from processes import await_end
 from threadkeep.connecting import connect
 from threadkeep.drivers.embedded import ADMIN, APP, OWNER, SUPERUSER
 from threadkeep.drivers.embedded._folder import DataFolder
@@ -93,8 +94,7 @@ class Restartable:
             self.process.wait(_SECONDS)
             self.process = None
             # Without their parent they may answer once more before they notice.
-            _, left = psutil.wait_procs(backends, timeout=_SECONDS)
-            assert not left
+            await_end(backends)
 
     def make(self) -> None:
         """Make the cluster, the roles and the tables; it runs then."""

@@ -10,12 +10,12 @@ import psycopg
 import pytest
 import pytest_asyncio
 from cutting import Cutter, Mode, cutter
+from frail import FACES, behind
 from restarted import Restartable
 from writes import WRITES, answer, prepare, rows
 
-from threadkeep import connect, connect_async
+from threadkeep import connect_async
 from threadkeep.sql import statements
-from threadkeep.testing.faces import AwaitedStore
 from threadkeep.values.ids import new_id
 
 SQL = statements("threadkeep")
@@ -32,15 +32,11 @@ def way(own_server: Restartable) -> Iterator[Cutter]:
         yield made
 
 
-@pytest_asyncio.fixture(params=["async", "blocking"])
+@pytest_asyncio.fixture(params=FACES)
 async def frail(request: pytest.FixtureRequest, way: Cutter) -> AsyncIterator[Any]:
     """A store of either face behind the wire, awaited both, with one connection."""
-    if request.param == "async":
-        async with connect_async(way.url, pool_size=1) as opened:
-            yield opened
-    else:
-        with connect(way.url, pool_size=1) as blocking:
-            yield AwaitedStore(blocking)
+    async with behind(way, request.param) as opened:
+        yield opened
 
 
 _LONG = pytest.mark.prove

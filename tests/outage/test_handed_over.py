@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from cutting import MODES, Cutter, cutter
+from frail import FACES, behind
 from writes import prepare, rows
 
-from threadkeep import AsyncStore, connect, connect_async
+from threadkeep import AsyncStore
 from threadkeep.drivers import patience
-from threadkeep.testing.faces import AwaitedStore
 from threadkeep.testing.servers import Database, Server
 from threadkeep.values.ids import new_id
 
@@ -39,15 +39,11 @@ def way(database: Database) -> Iterator[Cutter]:
         yield made
 
 
-@pytest_asyncio.fixture(params=["async", "blocking"])
+@pytest_asyncio.fixture(params=FACES)
 async def frail(request: pytest.FixtureRequest, way: Cutter) -> AsyncIterator[Any]:
     """A store of either face behind the wire, with one connection."""
-    if request.param == "async":
-        async with connect_async(way.url, pool_size=1) as opened:
-            yield opened
-    else:
-        with connect(way.url, pool_size=1) as blocking:
-            yield AwaitedStore(blocking)
+    async with behind(way, request.param) as opened:
+        yield opened
 
 
 async def test_a_transfer_that_is_cut_happens_once(

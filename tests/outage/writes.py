@@ -28,6 +28,7 @@ from threadkeep.testing.contract.kit import says, turns, user
 from threadkeep.testing.contract.recorded import ended
 from threadkeep.testing.contract.transfer import written
 from threadkeep.testing.servers import Server
+from threadkeep.values.ids import owner_key
 from threadkeep.values.run import Usage
 
 Call = Callable[[Any], Awaitable[Any]]
@@ -361,36 +362,44 @@ SELECT to_jsonb(t)::text,
    WHERE m.owner_key = t.owner_key AND m.thread_key = t.thread_key),
   (SELECT jsonb_agg(to_jsonb(r) ORDER BY r.started_at)::text FROM threadkeep.runs r
    WHERE r.owner_key = t.owner_key AND r.thread_key = t.thread_key)
-FROM threadkeep.threads t WHERE t.owner_id = '{}' ORDER BY t.thread_key
+FROM threadkeep.threads t
+WHERE t.owner_key = {key} AND t.owner_id = '{id}' ORDER BY t.thread_key
 """
 _SPANS = """
-SELECT to_jsonb(s)::text FROM threadkeep.spans s WHERE s.owner_id = '{}'
+SELECT to_jsonb(s)::text FROM threadkeep.spans s
+WHERE s.owner_key = {key} AND s.owner_id = '{id}'
 ORDER BY s.started_at, s.span_id
 """
 _SESSIONS = """
-SELECT to_jsonb(s)::text FROM threadkeep.sessions s WHERE s.owner_id = '{}' ORDER BY s.session_id
+SELECT to_jsonb(s)::text FROM threadkeep.sessions s
+WHERE s.owner_key = {key} AND s.owner_id = '{id}' ORDER BY s.session_id
 """
 _FILES = """
-SELECT to_jsonb(a)::text FROM threadkeep.attachments a WHERE a.owner_id = '{}'
+SELECT to_jsonb(a)::text FROM threadkeep.attachments a
+WHERE a.owner_key = {key} AND a.owner_id = '{id}'
 ORDER BY a.attachment_id
 """
 _FEEDBACK = """
 SELECT to_jsonb(f)::text FROM threadkeep.feedback f
 JOIN threadkeep.threads t ON t.owner_key = f.owner_key AND t.thread_key = f.thread_key
-WHERE t.owner_id = '{}' ORDER BY t.thread_id, f.seq, f.user_id
+WHERE t.owner_key = {key} AND t.owner_id = '{id}' ORDER BY t.thread_id, f.seq, f.user_id
 """
 _KEYS = """
-SELECT to_jsonb(k)::text FROM threadkeep.api_keys k WHERE k.owner_id = '{}'
+SELECT to_jsonb(k)::text FROM threadkeep.api_keys k
+WHERE k.owner_key = {key} AND k.owner_id = '{id}'
 ORDER BY k.created_at, k.key_id
 """
 _LINES = """
-SELECT to_jsonb(n)::text FROM threadkeep.refresh_tokens n WHERE n.owner_id = '{}'
+SELECT to_jsonb(n)::text FROM threadkeep.refresh_tokens n
+WHERE n.owner_key = {key} AND n.owner_id = '{id}'
 ORDER BY n.created_at, n.token_id
 """
 _TOLD = """
-SELECT to_jsonb(e)::text FROM threadkeep.events e WHERE e.owner_id = '{0}'
+SELECT to_jsonb(e)::text FROM threadkeep.events e
+WHERE e.owner_key = {key} AND e.owner_id = '{id}'
 UNION ALL
-SELECT to_jsonb(c)::text FROM threadkeep.scores c WHERE c.owner_id = '{0}' ORDER BY 1
+SELECT to_jsonb(c)::text FROM threadkeep.scores c
+WHERE c.owner_key = {key} AND c.owner_id = '{id}' ORDER BY 1
 """
 _LEFT_OUT = {"owner_key", "owner_id", "thread_key"}
 _RANDOM = 32
@@ -414,5 +423,7 @@ def rows(server: Server, owner_id: str) -> list[str]:
         return value
 
     texts = (_ROWS, _SPANS, _SESSIONS, _FILES, _FEEDBACK, _TOLD, _KEYS, _LINES)
-    found = [row for text in texts for row in server.query(text.format(owner_id))]
+    # The key is that of the indexes: many owners share the tables.
+    asked = [text.format(key=owner_key(owner_id), id=owner_id) for text in texts]
+    found = [row for text in asked for row in server.query(text)]
     return [repr([plain(json.loads(str(one or "null"))) for one in row]) for row in found]

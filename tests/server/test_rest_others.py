@@ -58,14 +58,14 @@ async def test_spans_begin_and_end(app: FastAPI, store: AsyncStore) -> None:
     """A span begins once and ends once, keeps its values verbatim, and has its tree. [N6]"""
     async with calling(app) as client:
         await client.post("/threads", json={"id": "t"})
-        root = {"id": "root", "name": "run", "type": "agent", "thread": "t"}
-        first = await client.post("/spans", json=root)
+        top = {"id": "top", "name": "run", "type": "agent", "thread": "t"}
+        first = await client.post("/spans", json=top)
         assert (first.status_code, first.json()["status"]) == (201, "running")
-        again = await client.post("/spans", json=root)
+        again = await client.post("/spans", json=top)
         assert (again.status_code, again.json()) == (201, first.json())
-        assert code(await client.post("/spans", json=root | {"name": "x"})) == (409, "exists")
+        assert code(await client.post("/spans", json=top | {"name": "x"})) == (409, "exists")
         child = (
-            '{"id":"leaf","name":"llm","type":"llm","parent":"root","input": [1.00, {"a":1,"a":2}]}'
+            '{"id":"leaf","name":"llm","type":"llm","parent":"top","input": [1.00, {"a":1,"a":2}]}'
         )
         begun = await client.post("/spans", content=child, headers=JSON)
         assert '"input":[1.00, {"a":1,"a":2}]' in begun.text
@@ -77,14 +77,14 @@ async def test_spans_begin_and_end(app: FastAPI, store: AsyncStore) -> None:
         assert (same.status_code, same.text) == (200, ended.text)
         differs = await client.patch("/spans/leaf", json={"error": "boom"})
         assert code(differs) == (409, "span_ended")
-        tree = (await client.get("/spans/root/tree")).json()["spans"]
-        assert [(span["id"], span["depth"]) for span in tree] == [("root", 0), ("leaf", 1)]
+        tree = (await client.get("/spans/top/tree")).json()["spans"]
+        assert [(span["id"], span["depth"]) for span in tree] == [("top", 0), ("leaf", 1)]
         for query, found in (
-            ("thread=t", ["root"]),
-            ("parent=root", ["leaf"]),
-            ("roots=true", ["root"]),
+            ("thread=t", ["top"]),
+            ("parent=top", ["leaf"]),
+            ("roots=true", ["top"]),
             ("type=llm", ["leaf"]),
-            ("status=running", ["root"]),
+            ("status=running", ["top"]),
             ("min_duration_ms=0", ["leaf"]),
             ("max_duration_ms=0", []),
             ("thread=never", []),
@@ -104,8 +104,8 @@ async def test_spans_begin_and_end(app: FastAPI, store: AsyncStore) -> None:
             {"usage": {"input_tokens": True}},
             {"status": "running"},
         ):
-            assert code(await client.patch("/spans/root", json=body)) == (422, "invalid"), body
-        assert (await client.delete("/spans/root")).json() == {"status": "deleted"}
+            assert code(await client.patch("/spans/top", json=body)) == (422, "invalid"), body
+        assert (await client.delete("/spans/top")).json() == {"status": "deleted"}
 
 
 async def test_runs_and_their_usage_are_listed(app: FastAPI, store: AsyncStore) -> None:

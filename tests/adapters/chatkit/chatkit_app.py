@@ -233,7 +233,7 @@ class Client:
 
     def __init__(self, url: str, user: str | None) -> None:
         headers = {} if user is None else {"x-user": user}
-        self.http = httpx.AsyncClient(base_url=url, headers=headers, timeout=20)
+        self.http = httpx.AsyncClient(base_url=url, headers=headers, timeout=20, trust_env=False)
 
     async def ask(self, kind: str, /, **params: Any) -> httpx.Response:
         """One request; its whole answer."""
