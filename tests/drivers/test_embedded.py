@@ -169,6 +169,16 @@ def processes(folder: Path) -> list[psutil.Process]:
     return found
 
 
+def users(folder: Path) -> set[int]:
+    """Whose processes work in this data folder."""
+    found = set()
+    for process in processes(folder):
+        # A worker may have ended since it was listed.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found.add(process.uids().real)
+    return found
+
+
 def sockets(folder: Path) -> list[Path]:
     digest = next(_sockets._candidates(DataFolder(folder), 0)).name.rsplit("-", 1)[1]
     return list(Path("/tmp").glob(f"threadkeep-*-{digest}*"))  # noqa: S108
@@ -815,13 +825,8 @@ def test_log_is_bounded(made: Path) -> None:
 def test_root_runs_it_as_another(made: Path) -> None:
     """Under root no process of the server is root's."""
     with start(made):
-        uids = set()
-        for process in processes(made):
-            # A worker may have ended since it was listed.
-            with contextlib.suppress(psutil.NoSuchProcess):
-                uids.add(process.uids().real)
         name = "postgres" if "postgres" in {entry.pw_name for entry in pwd.getpwall()} else "nobody"
-        assert uids == {pwd.getpwnam(name).pw_uid}
+        assert users(made) == {pwd.getpwnam(name).pw_uid}
 
 
 @needs_root
@@ -870,7 +875,7 @@ def test_cluster_of_another_user(place: Path) -> None:
         peer.do("close")
         (place / "server.log").unlink()
         with start(place):
-            assert {process.uids().real for process in processes(place)} == {uid}
+            assert users(place) == {uid}
         assert ask(peer.do("start"), "SELECT 1") == 1
         peer.do("close")
 
