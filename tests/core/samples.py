@@ -28,6 +28,8 @@ FIRST_DAY = datetime(2020, 1, 1, tzinfo=UTC)
 FAR = 2**63 - 1
 # What the lists of threads match: metadata, title, activity.
 ANY_THREAD = (None, None, FIRST, LAST)
+# In the lists by activity the place to end before stands in the place of that.
+ANY_NEWEST, ANY_OLDEST = (None, None, FIRST, -1), (None, None, LAST, -1)
 ONE_THREAD = ('{"kind":"sample"}', "%sam_le%", FIRST_DAY, LAST)
 SPAN = "span-1"
 API_KEY, LINE, HASH = "key-1", "line-1", bytes(32)
@@ -119,17 +121,20 @@ def reads() -> list[Call]:
     newest, oldest = (LAST, FAR), (FIRST, -1)
     return [
         Call("thread_get", path),
-        Call("threads_newest", (KEY, OWNER, *newest, "active", *ANY_THREAD, 21, 1000)),
-        Call("threads_oldest", (KEY, OWNER, *oldest, None, *ANY_THREAD, 21, 1000)),
-        Call("threads_newest", (KEY, OWNER, *newest, None, *ONE_THREAD, 21, 999)),
-        Call("threads_of_user_newest", (KEY, OWNER, *newest, "active", *ANY_THREAD, 21, 99, USER)),
-        Call("threads_of_user_oldest", (KEY, OWNER, *oldest, None, *ANY_THREAD, 21, 99, USER)),
+        Call("threads_newest", (KEY, OWNER, *newest, "active", *ANY_NEWEST, 21, 1000)),
+        Call("threads_oldest", (KEY, OWNER, *oldest, None, *ANY_OLDEST, 21, 1000)),
+        Call("threads_newest", (KEY, OWNER, *newest, None, *ONE_THREAD[:3], -1, 21, 999)),
+        Call("threads_of_user_newest", (KEY, OWNER, *newest, "active", *ANY_NEWEST, 21, 99, USER)),
+        Call("threads_of_user_oldest", (KEY, OWNER, *oldest, None, *ANY_OLDEST, 21, 99, USER)),
         *(
             Call(
                 f"threads_of_external_{way}",
-                (KEY, OWNER, *start, None, *ONE_THREAD, 21, 9, None, "outside"),
+                (KEY, OWNER, *start, None, *ONE_THREAD[:2], *end, 21, 9, None, "outside"),
             )
-            for way, start in (("newest", newest), ("oldest", oldest))
+            for way, start, end in (
+                ("newest", newest, (FIRST_DAY, -1)),
+                ("oldest", (FIRST_DAY, -1), (LAST, -1)),
+            )
         ),
         *sorted_threads(),
         Call("threads_count", (KEY, OWNER, None, None, None, *ANY_THREAD)),

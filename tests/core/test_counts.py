@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from samples import ANY_THREAD, FAR, FIRST, KEY, LAST, NAMED, OWNER, THREAD
+from samples import ANY_NEWEST, ANY_OLDEST, FAR, FIRST, KEY, LAST, NAMED, OWNER, THREAD
 
 from threadkeep import AsyncStore, Message, connect, connect_async
 from threadkeep.drivers.setting import begin_as
@@ -162,28 +162,28 @@ READS: Reads = {
     "list": ("messages_down_path", (*NAMED, None, None, FAR, 9_000, 51)),
     "list, newest": ("messages_up_path", (*NAMED, None, None, 9_000, -1, 51)),
     "list of the tree": ("messages_down_tree", (*NAMED, None, FAR, 9_000, 51)),
-    "threads": ("threads_newest", (KEY, OWNER, LAST, FAR, "active", *ANY_THREAD, 51, 1000)),
+    "threads": ("threads_newest", (KEY, OWNER, LAST, FAR, "active", *ANY_NEWEST, 51, 1000)),
     "threads, oldest": (
         "threads_oldest",
-        (KEY, OWNER, FIRST, -1, None, *ANY_THREAD, 51, 1000),
+        (KEY, OWNER, FIRST, -1, None, *ANY_OLDEST, 51, 1000),
     ),
     "threads of a user": (
         "threads_of_user_newest",
-        (KEY, OWNER, LAST, FAR, None, *ANY_THREAD, 51, 1000, "person"),
+        (KEY, OWNER, LAST, FAR, None, *ANY_NEWEST, 51, 1000, "person"),
     ),
 }
 BOUNDED: Reads = {
     "threads by metadata": (
         "threads_newest",
-        (KEY, OWNER, LAST, FAR, None, '{"no":"such"}', *ANY_THREAD[1:], 51, 1000),
+        (KEY, OWNER, LAST, FAR, None, '{"no":"such"}', *ANY_NEWEST[1:], 51, 1000),
     ),
     "threads by title": (
         "threads_newest",
-        (KEY, OWNER, LAST, FAR, None, None, "%no such%", *ANY_THREAD[2:], 51, 1000),
+        (KEY, OWNER, LAST, FAR, None, None, "%no such%", *ANY_NEWEST[2:], 51, 1000),
     ),
     "archived threads": (
         "threads_newest",
-        (KEY, OWNER, LAST, FAR, "archived", *ANY_THREAD, 51, 1000),
+        (KEY, OWNER, LAST, FAR, "archived", *ANY_NEWEST, 51, 1000),
     ),
 }
 
@@ -197,6 +197,37 @@ async def _check_rows_read(database: Database, threads: int, messages: int) -> N
     await observer.execute("VACUUM ANALYZE threadkeep.messages")
     await observer.close()
     await _check_reads(database, READS, BOUNDED)
+
+
+@pytest.mark.parametrize("server", ["postgres", "debian15"], indirect=True)
+@pytest.mark.parametrize("threads", [1000, 20_000])
+async def test_each_page_of_threads_reads_few_blocks(database: Database, threads: int) -> None:
+    """The first page and one in the middle, of few threads and of many: no more than their rows."""
+    await _grow(database, threads, 1)
+    observer = await _superuser(database)
+    await observer.execute("VACUUM ANALYZE threadkeep.threads")
+    middle = await observer.fetchval(
+        "SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY active_at) FROM threadkeep.threads"
+    )
+    await observer.close()
+    connection = await asyncpg.connect(database.url)
+    try:
+        for mode in ("force_custom_plan", "force_generic_plan"):
+            await connection.execute(f"SET plan_cache_mode = {mode}")
+            for way, starts, end in (
+                ("newest", ((LAST, FAR), (middle, -1)), (FIRST, -1)),
+                ("oldest", ((FIRST, -1), (middle, -1)), (LAST, -1)),
+            ):
+                for start in starts:
+                    args = (KEY, OWNER, *start, None, None, None, *end, 21, 1000)
+                    text = SQL[f"threads_{way}"].text
+                    explain = f"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) {text}"
+                    plan = json.loads(await connection.fetchval(explain, *args))[0]["Plan"]
+                    blocks = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+                    assert plan["Actual Rows"] == 21
+                    assert blocks < 6 * 21, (way, start, mode, blocks)
+    finally:
+        await connection.close()
 
 
 async def _check_reads(database: Database, reads: Reads, bounded: Reads) -> None:

@@ -162,14 +162,18 @@ async def _by_activity(
     """The threads that match among the next ones in the order of their activity."""
     closely = which.metadata is not None or which.title is not None
     bound = max(_LOOKED_AT_CLOSELY if closely else _LOOKED_AT, count)
-    start = at or ((LAST, _FAR) if down else (FIRST, -1))
+    # One bound on each side, as places: every key is above -1.
+    newest, oldest = (which.until, -1), (which.since, -1)
+    start = min(at or (LAST, _FAR), newest) if down else max(at or (FIRST, -1), oldest)
     rows = await scope.fetch(
         f"threads{which.kind}_{'newest' if down else 'oldest'}",
         scope.key,
         scope.owner_id,
         *start,
         which.status,
-        *which.matching,
+        which.metadata,
+        which.title,
+        *(oldest if down else newest),
         count,
         bound,
         *which.given,

@@ -3,7 +3,7 @@
 A block begins with `-- name: x` and a line on its purpose. Three marks are filled in, written as
 comments: `/*schema*/` before every name of ours, `/*use x*/` for the block `-- fragment: x`, and in
 a block headed `-- name: x, y reversed` the direction: `y` is `x` with `/*dir*/DESC` read as ASC and
-`/*past*/<` as `>`. Any mark left over is an error.
+`/*past*/<` as `>`, and the other way round. Any mark left over is an error.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def split(text: str) -> Iterator[tuple[str, str, str]]:
 
 def _reverse(body: str) -> str:
     """A block in the other direction."""
-    return body.replace("/*dir*/DESC", "ASC").replace("/*past*/<", ">")
+    return body.replace("/*dir*/DESC", "ASC").replace("/*past*/<", ">").replace("/*past*/>", "<")
 
 
 def _forward(body: str) -> str:

@@ -62,9 +62,10 @@ LIMIT $10::integer
 -- name: threads_newest, threads_oldest reversed
 -- A page of an owner's threads by last activity.
 -- $1 owner_key, $2 owner_id, $3 and $4 the place to start after, $5 status, $6 metadata to contain,
--- $7 pattern of the title (NULL: any), $8 and $9 active since and before, $10 rows to return, $11 rows
+-- $7 pattern of the title (NULL: any), $8 and $9 the place to end before, $10 rows to return, $11 rows
 -- to look at.
--- An equality of owner_id would let the planner take threads_id_key, and read and sort all threads.
+-- An equality of owner_id would let the planner take threads_id_key, and read and sort all threads. A
+-- range of the time would let it think of so few that it sorts them: hence bounds of both columns.
 SELECT r.* FROM (
   SELECT set_config('threadkeep.owner', $1::bigint::text, true) AS owner OFFSET 0
 ) g CROSS JOIN LATERAL (
@@ -72,7 +73,7 @@ SELECT r.* FROM (
     SELECT t.* FROM /*schema*/threads t
     WHERE t.owner_key = $1::bigint AND t.owner_id IS NOT DISTINCT FROM $2::text
       AND (t.active_at, t.thread_key) /*past*/< ($3::timestamptz, $4::bigint)
-      AND t.active_at >= $8::timestamptz AND t.active_at < $9::timestamptz
+      AND (t.active_at, t.thread_key) /*past*/> ($8::timestamptz, $9::bigint)
       AND g.owner IS NOT NULL
     ORDER BY t.active_at /*dir*/DESC, t.thread_key /*dir*/DESC LIMIT $11::bigint
   )
@@ -89,7 +90,7 @@ SELECT r.* FROM (
     WHERE t.owner_key = $1::bigint AND t.owner_id IS NOT DISTINCT FROM $2::text
       AND t.user_id = $12::text
       AND (t.active_at, t.thread_key) /*past*/< ($3::timestamptz, $4::bigint)
-      AND t.active_at >= $8::timestamptz AND t.active_at < $9::timestamptz
+      AND (t.active_at, t.thread_key) /*past*/> ($8::timestamptz, $9::bigint)
       AND g.owner IS NOT NULL
     ORDER BY t.active_at /*dir*/DESC, t.thread_key /*dir*/DESC LIMIT $11::bigint
   )
@@ -108,7 +109,7 @@ SELECT r.* FROM (
       AND t.external_id = $13::text
       AND ($12::text IS NULL OR t.user_id = $12::text)
       AND (t.active_at, t.thread_key) /*past*/< ($3::timestamptz, $4::bigint)
-      AND t.active_at >= $8::timestamptz AND t.active_at < $9::timestamptz
+      AND (t.active_at, t.thread_key) /*past*/> ($8::timestamptz, $9::bigint)
       AND g.owner IS NOT NULL
     ORDER BY (t.active_at, t.thread_key) /*dir*/DESC LIMIT $11::bigint
   )
