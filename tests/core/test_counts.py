@@ -220,9 +220,7 @@ async def test_each_page_of_threads_reads_few_blocks(database: Database, threads
             ):
                 for start in starts:
                     args = (KEY, OWNER, *start, None, None, None, *end, 21, 1000)
-                    text = SQL[f"threads_{way}"].text
-                    explain = f"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) {text}"
-                    plan = json.loads(await connection.fetchval(explain, *args))[0]["Plan"]
+                    plan = await _plan(connection, f"threads_{way}", args)
                     blocks = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
                     assert plan["Actual Rows"] == 21
                     assert blocks < 6 * 21, (way, start, mode, blocks)
@@ -246,9 +244,14 @@ async def _check_reads(database: Database, reads: Reads, bounded: Reads) -> None
         await connection.close()
 
 
+async def _plan(connection: Any, block: str, args: tuple[object, ...]) -> dict[str, Any]:
+    explain = f"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) {SQL[block].text}"
+    plan: dict[str, Any] = json.loads(await connection.fetchval(explain, *args))[0]["Plan"]
+    return plan
+
+
 async def _measure(connection: Any, block: str, args: tuple[object, ...]) -> tuple[int, int]:
-    explain = f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {SQL[block].text}"
-    plan = json.loads(await connection.fetchval(explain, *args))[0]["Plan"]
+    plan = await _plan(connection, block, args)
     return _read_rows(plan), round(plan["Actual Rows"])
 
 

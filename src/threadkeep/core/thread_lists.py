@@ -66,7 +66,7 @@ class ThreadFilter:
 
     @property
     def matching(self) -> tuple[object, ...]:
-        """What the threads must match, as all these statements take it, behind the status."""
+        """What the threads must match, as the statements that sort or count take it."""
         return (self.metadata, self.title, self.since, self.until)
 
     @property

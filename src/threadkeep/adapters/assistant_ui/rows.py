@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -13,7 +13,7 @@ from threadkeep.adapters.assistant_ui.messages import (
     parted,
     stored,
 )
-from threadkeep.adapters.assistant_ui.trees import read_tree
+from threadkeep.adapters.assistant_ui.trees import Node, read_all, read_tree, tree_of
 from threadkeep.adapters.assistant_ui.upsert import upsert
 from threadkeep.store import Owner
 from threadkeep.values.errors import InvalidError
@@ -83,13 +83,18 @@ class FormatHistory:
         Rows of other formats are converted where both formats are known here, else they are left
         out and their children hang on what came before.
         """
-        return [row for row, _ in (await self._read())[0]]
+        tree = await read_tree(self._chat, self.thread_id, self._format.format)
+        return [self._row(node) for node in tree.nodes]
 
     async def load(self) -> dict[str, Any]:
         """`{headId, messages: [{parentId, message}]}`, as `ThreadHistory.load`."""
-        rows, head = await self._read()
-        messages = [{**self._format.decode(row), **config} for row, config in rows]
-        return {"headId": head, "messages": messages}
+        return self.shown(*await read_all(self._chat, self.thread_id))
+
+    def shown(self, messages: Sequence[Message], head: str | None) -> dict[str, Any]:
+        """The same of all messages of the thread, by seq, and its head."""
+        tree = tree_of(messages, head, self._format.format)
+        shown = [{**self._format.decode(self._row(n)), **config_of(n.message)} for n in tree.nodes]
+        return {"headId": tree.head_id, "messages": shown}
 
     async def append(self, item: Mapping[str, Json]) -> Message:
         """Store `{parentId, message}`, as `ThreadHistory.append` does."""
@@ -127,21 +132,11 @@ class FormatHistory:
         content = self._format.encode(item)
         return stored(content, self._format.format, id, config=config), parent
 
-    async def _read(
-        self,
-    ) -> tuple[list[tuple[dict[str, Any], dict[str, Json]]], str | None]:
-        tree = await read_tree(self._chat, self.thread_id, self._format.format)
-        rows = [
-            (
-                {
-                    "id": node.id,
-                    "parent_id": node.parent_id,
-                    "format": self._format.format,
-                    "content": node.item,
-                    **({"losses": [asdict(loss) for loss in node.losses]} if node.losses else {}),
-                },
-                config_of(node.message),
-            )
-            for node in tree.nodes
-        ]
-        return rows, tree.head_id
+    def _row(self, node: Node) -> dict[str, Any]:
+        row = {
+            "id": node.id,
+            "parent_id": node.parent_id,
+            "format": self._format.format,
+            "content": node.item,
+        }
+        return row | {"losses": [asdict(loss) for loss in node.losses]} if node.losses else row

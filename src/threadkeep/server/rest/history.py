@@ -92,12 +92,14 @@ async def read_history(
     name = asked.dialect if found is None else found.name
     if name == _AUI:
         return tagged(await _of_assistant_ui(caller.chat, thread_id), if_none_match)
-    messages, head = await _tree(caller.chat, thread_id)
+    messages, head = await read_all(caller.chat, thread_id)
+    if not messages:
+        await caller.chat.threads.get(thread_id)
     text = _passed(messages, head, name)
     if text is None and name is not None:
         if found is None and all(message.format != name for message in messages):
             dialects.get(name)  # InvalidError: it is neither known nor stored here
-        text = written(await FormatHistory(caller.chat, thread_id, name).load())
+        text = written(FormatHistory(caller.chat, thread_id, name).shown(messages, head))
     return tagged(str(text), if_none_match)
 
 
@@ -160,16 +162,12 @@ async def delete_history(caller: Writer, thread_id: ThreadId, message_id: Messag
     return deleted(await caller.chat.messages.delete(thread_id, message_id), "message", message_id)
 
 
-async def _tree(chat: Owner, thread_id: str) -> tuple[Sequence[Message], str | None]:
-    """All messages of a thread, and the leaf to show. NotFoundError for an unknown thread."""
-    messages, head = await read_all(chat, thread_id)
-    if not messages:
-        await chat.threads.get(thread_id)
-        return (), None
+def _leaf(messages: Sequence[Message], head: str | None) -> str | None:
+    """The leaf to show."""
     tree = [(str(message.id), message.parent_id) for message in messages]
     if head is None or head not in {id_ for id_, _ in tree}:
-        return messages, tree[-1][0]
-    return messages, newest_below(head, tree)
+        return tree[-1][0] if tree else None
+    return newest_below(head, tree)
 
 
 def _passed(messages: Sequence[Message], head: str | None, name: str | None) -> str | None:
@@ -185,7 +183,7 @@ def _passed(messages: Sequence[Message], head: str | None, name: str | None) -> 
         if text is None:
             return None
         entries.append(f'{written(facts)[:-1]},"message":{text}}}')
-    return f'{{"headId":{written(head)},"messages":[{",".join(entries)}]}}'
+    return f'{{"headId":{written(_leaf(messages, head))},"messages":[{",".join(entries)}]}}'
 
 
 def _named(message: Message) -> str | None:
